@@ -1,0 +1,76 @@
+"""The errors of cemops: typed, carrying data, each with the repair and the exit code of the contract.
+
+Exit codes (DESIGN.md, Commands): 1 failed, 3 refused by a guard, 64 wrong usage. A foreign exception is
+translated to one of these where it enters (SSH, TLS, YAML, X.509), so that no caller needs to know the library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class CemopsError(Exception):
+    """Something failed. ``message`` is one sentence that says what is wrong and what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in the estate file.
+
+    ``path`` is the place in the document (``gateways[0].listen.port``); ``line`` and ``column`` count from 1
+    and are 0 where the place has no mark; ``fact`` is the id in DOMAIN.md that the value breaks, if one does.
+    """
+
+    path: str
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    fact: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+
+
+class EstateError(CemopsError):
+    """The estate file does not describe an estate: every problem found in it, together."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class SecretError(CemopsError):
+    """A secret reference cannot be resolved. Names the reference, never the value."""
+
+
+class PkiError(CemopsError):
+    """A certificate, key, PFX or CRL cannot be read, made or used."""
+
+
+class HostError(CemopsError):
+    """One host could not be observed or changed; the others are not touched by it."""
+
+    def __init__(self, host: str, message: str, *, unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.host = host
+        self.unreachable = unreachable
+
+
+class UsageError(CemopsError):
+    """The command was called wrongly (64)."""
+
+    exit_code = 64
+
+
+class RefusedError(CemopsError):
+    """A guard refused: outside the change window, lockout guard (3)."""
+
+    exit_code = 3

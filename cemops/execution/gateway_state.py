@@ -1,0 +1,233 @@
+"""The fact ``GatewayState``: a gateway host as it is, read in one remote command.
+
+The shell program is ``remote/observe.sh``; its output is lines ``key TAB value`` that :func:`parse_gateway_state`
+turns into :class:`~cemops.model.observed.ObservedGateway`. An answer that is cut or not understood is an error, never
+an empty state: a plan made from nothing would rebuild a healthy gateway.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from cemops.errors import CemopsError
+from cemops.model.observed import (
+    HostLimits,
+    ObservedCertificate,
+    ObservedFile,
+    ObservedGateway,
+    ObservedHttpd,
+    ObservedService,
+    PendingSwitch,
+)
+
+_OBSERVE = files("cemops.execution.remote").joinpath("observe.sh").read_text("utf-8")
+_HEADER = ["cemops-gateway-state", "1"]
+
+
+class GatewayStateError(CemopsError):
+    """The host's answer is not a complete gateway state."""
+
+
+def observe_command(root: str, account: str, names: Sequence[str], *, fips: bool, unit: str) -> StringCommand:
+    """Return the one command that observes a gateway; ``names`` are resolved on it (IG-13)."""
+    arguments = [root, account, "1" if fips else "0", unit, *names]
+    return StringCommand(
+        "sh", "-c", QuoteString(_OBSERVE), "cemops-observe", *(QuoteString(argument) for argument in arguments)
+    )
+
+
+class GatewayState(FactBase[ObservedGateway]):
+    """Everything the planner needs to know of a gateway (one remote command)."""
+
+    abstract = False
+
+    def command(  # type: ignore[override]  # pyinfra declares command as a bare callable
+        self, root: str, account: str, names: Sequence[str], fips: bool, unit: str
+    ) -> StringCommand:
+        """Return the command; see :func:`observe_command` for the arguments."""
+        return observe_command(root, account, names, fips=fips, unit=unit)
+
+    def process(self, output: list[str]) -> ObservedGateway:
+        """Parse the answer; :class:`FactProcessError` where it is not complete."""
+        try:
+            return parse_gateway_state(output)
+        except GatewayStateError as error:
+            raise FactProcessError(str(error)) from error
+
+
+def parse_gateway_state(lines: Iterable[str]) -> ObservedGateway:
+    """Build the observed gateway from the lines that ``observe.sh`` prints.
+
+    Lines before the header (a login banner) are passed over. :class:`GatewayStateError` is raised where the header or
+    the closing line is missing or a value cannot be read.
+    """
+    values = _values(lines)
+    try:
+        return _gateway(values)
+    except (ValueError, KeyError, IndexError, binascii.Error) as error:
+        raise GatewayStateError(
+            f"The host's answer cannot be read ({type(error).__name__}: {error}); is its shell a POSIX shell and are "
+            "the coreutils complete?"
+        ) from error
+
+
+def _values(lines: Iterable[str]) -> Mapping[str, list[str]]:
+    values: dict[str, list[str]] = defaultdict(list)
+    started = False
+    for line in lines:
+        key, separator, value = line.partition("\t")
+        if not started:
+            started = [key, value] == _HEADER
+        elif separator:
+            values[key].append(value)
+    if not started:
+        raise GatewayStateError("The host did not answer with a gateway state; can its login shell run sh?")
+    if values.pop("end", None) != ["1"]:
+        raise GatewayStateError("The host's answer was cut off before its end; observe again.")
+    return values
+
+
+def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
+    files_seen = _files(values)
+    current = _first(values, "current")
+    return ObservedGateway(
+        clock=datetime.fromtimestamp(int(values["clock"][0]), UTC),
+        uid=int(values["uid"][0]),
+        httpd=_httpd(values),
+        openssl=_first(values, "openssl"),
+        fips_provider={"1": True, "0": False, None: None}[_first(values, "fips")],
+        account_exists="account" in values,
+        account_group=_first(values, "account"),
+        own_addresses=_own_addresses(values),
+        root_exists="root" in values,
+        current=_release_name(current),
+        releases=_releases(files_seen),
+        live_files={key.removeprefix("live:"): _text(values, key) or "" for key in values if key.startswith("live:")},
+        certificate=_certificate(values),
+        tls_files={
+            path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")
+        },
+        service=_service(values),
+        pending=_pending(values),
+        confirmed=(_text(values, "confirmed") or "").strip() or None,
+        limits=HostLimits(_number(values, "pid-max"), _number(values, "threads-max"), _number(values, "nofile")),
+        resolved=_resolved(values),
+    )
+
+
+def _first(values: Mapping[str, list[str]], key: str) -> str | None:
+    found = values.get(key)
+    return found[0] if found and found[0] else None
+
+
+def _text(values: Mapping[str, list[str]], key: str) -> str | None:
+    found = values.get(key)
+    return base64.b64decode(found[0], validate=True).decode("utf-8", "replace") if found else None
+
+
+def _number(values: Mapping[str, list[str]], key: str) -> int | None:
+    found = _first(values, key)
+    return int(found) if found and found.isdigit() else None
+
+
+def _httpd(values: Mapping[str, list[str]]) -> ObservedHttpd | None:
+    binary = _first(values, "httpd")
+    if binary is None:
+        return None
+    version = (_first(values, "httpd-version") or "").removeprefix("Server version: ")
+    return ObservedHttpd(
+        binary, version, _first(values, "modules") or "", tuple(values.get("missing-module", ()))
+    )
+
+
+def _own_addresses(values: Mapping[str, list[str]]) -> tuple[str, ...]:
+    found = [ipaddress.ip_address(address) for address in values.get("address", ())]
+    found += [ipaddress.ip_address(int(address, 16).to_bytes(16)) for address in values.get("address6", ())]
+    return tuple(dict.fromkeys(str(address) for address in found))
+
+
+def _release_name(target: str | None) -> str | None:
+    if target is None:
+        return None
+    folder, _, name = target.rpartition("/")
+    return name if folder == "releases" or folder.endswith("/releases") else None
+
+
+def _files(values: Mapping[str, list[str]]) -> dict[str, ObservedFile]:
+    sums = {path: digest for digest, _, path in (line.partition(" ") for line in values.get("sum", ()))}
+    found: dict[str, ObservedFile] = {}
+    for line in values.get("stat", ()):
+        mode, uid, path = line.split(" ", 2)
+        found[path] = ObservedFile(sums.get(path, ""), mode, int(uid))
+    return found
+
+
+def _releases(seen: Mapping[str, ObservedFile]) -> dict[str, dict[str, ObservedFile]]:
+    releases: dict[str, dict[str, ObservedFile]] = defaultdict(dict)
+    for path, found in seen.items():
+        top, _, rest = path.partition("/")
+        if top == "releases":
+            name, _, file = rest.partition("/")
+            releases[name][file] = found
+    return dict(releases)
+
+
+def _certificate(values: Mapping[str, list[str]]) -> ObservedCertificate | None:
+    path = _first(values, "certificate-path")
+    if path is None:
+        return None
+    public = _text(values, "key-public")
+    return ObservedCertificate(
+        path, _first(values, "key-path") or "", _text(values, "certificate"), public and _public_key_digest(public)
+    )
+
+
+def _public_key_digest(pem: str) -> str:
+    body = "".join(line for line in pem.splitlines() if not line.startswith("-----"))
+    return hashlib.sha256(base64.b64decode(body, validate=True)).hexdigest()
+
+
+def _service(values: Mapping[str, list[str]]) -> ObservedService:
+    pid = _number(values, "pid")
+    started_pid, _, started_with = (_text(values, "started") or "").strip().partition(" ")
+    return ObservedService(
+        running=pid is not None,
+        pid=pid,
+        loaded=(_text(values, "loaded") or "").strip() or None,
+        started_with=started_with if pid is not None and started_pid == str(pid) else None,
+        unit=_text(values, "unit"),
+        enabled=(_first(values, "enabled") == "enabled") if "enabled" in values else None,
+    )
+
+
+def _pending(values: Mapping[str, list[str]]) -> PendingSwitch | None:
+    text = _text(values, "pending")
+    if text is None:
+        return None
+    found = dict(line.partition(" ")[::2] for line in text.splitlines())
+    return PendingSwitch(
+        token=found["token"],
+        previous=found["previous"] or None,
+        release=found["release"],
+        deadline=datetime.fromtimestamp(int(found["deadline"]), UTC),
+        timer_alive="timer-alive" in values,
+    )
+
+
+def _resolved(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    resolved: dict[str, tuple[str, ...]] = {}
+    for line in values.get("resolve", ()):
+        name, *addresses = line.split()
+        resolved[name] = tuple(dict.fromkeys(addresses))
+    return resolved

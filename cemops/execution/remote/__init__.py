@@ -1,0 +1,1 @@
+"""The shell programs that run on a gateway: POSIX sh, coreutils, openssl and httpd, nothing else."""

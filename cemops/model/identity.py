@@ -243,4 +243,4 @@ Thumbprint = Annotated[str, BeforeValidator(parse_thumbprint)]
 HostKeyFingerprint = Annotated[str, BeforeValidator(parse_host_key)]
 """SHA256: fingerprint of an SSH host key."""
 SecretReference = Annotated[str, BeforeValidator(parse_secret_reference)]
-"""Env:NAME, file:PATH or keyring:SERVICE/USER; never the secret."""
+"""A secret as env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself."""

@@ -60,6 +60,8 @@ def parse_itms_version(value: object) -> str:
     return text
 
 
+Flag = Annotated[bool, Strict()]
+"""``true`` or ``false``; never a number, never a word that YAML 1.1 would read as one of them."""
 TlsVersion = Annotated[str, BeforeValidator(parse_tls_version)]
 """TLS version, "1.2" or "1.3"."""
 ItmsVersion = Annotated[str, BeforeValidator(parse_itms_version)]

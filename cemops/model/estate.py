@@ -1,0 +1,67 @@
+"""The estate: everything that one file declares."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cemops.model.authorities import Authority, Pki
+from cemops.model.change_control import ChangeControl, ChangeWindow, SizingQuestion
+from cemops.model.credentials import Credential
+from cemops.model.gateways import Gateway
+from cemops.model.notification_servers import NotificationServer
+from cemops.model.perimeter import LoadBalancer, Perimeter
+from cemops.model.policies import CommunicationProfile, OfflinePackage, Policy
+from cemops.model.resource_targets import ResourceTarget
+from cemops.model.section import Section
+from cemops.model.security_manager_plus import SecurityManagerPlus
+from cemops.model.site_servers import InternetSite, SiteServer, SiteServerSettings
+from cemops.model.values import (
+    ObjectName,
+)
+
+
+class Estate(Section):
+    """One estate. Names that sections use for each other are checked in ``references.py``, not here."""
+
+    cemops: Literal[1]
+    """Version of this file format."""
+    estate: ObjectName
+    """Name of the estate."""
+    credentials: dict[ObjectName, Credential] = Field(default_factory=dict)
+    """Accounts on managed machines, by name."""
+    pki: Pki = Pki()
+    """Where cemops keeps keys and certificates that it makes."""
+    authorities: dict[ObjectName, Authority] = Field(default_factory=dict)
+    """Who issues certificates (CE-01), by name."""
+    resource_targets: tuple[ResourceTarget, ...] = ()
+    """Sets of computers (SS-09)."""
+    notification_servers: tuple[NotificationServer, ...] = ()
+    """Notification Servers (P-01)."""
+    site_server_settings: tuple[SiteServerSettings, ...] = ()
+    """Global site server settings, one entry for each NS (SS-01)."""
+    site_servers: tuple[SiteServer, ...] = ()
+    """Site servers (P-04)."""
+    internet_sites: tuple[InternetSite, ...] = ()
+    """Internet sites (P-05)."""
+    gateways: tuple[Gateway, ...] = ()
+    """Internet gateways (P-03)."""
+    perimeter: Perimeter = Perimeter()
+    """Firewalls around the DMZ (PT-07)."""
+    load_balancers: tuple[LoadBalancer, ...] = ()
+    """Load balancers before gateways (C-07)."""
+    communication_profiles: tuple[CommunicationProfile, ...] = ()
+    """How agents reach NSs (P-09)."""
+    policies: tuple[Policy, ...] = ()
+    """CEM policies (P-07)."""
+    offline_packages: tuple[OfflinePackage, ...] = ()
+    """Offline packages (P-08)."""
+    sizing: SizingQuestion | None = None
+    """What the gateways have to carry (IG-05)."""
+    change: ChangeControl = ChangeControl()
+    """Change control."""
+    change_windows: tuple[ChangeWindow, ...] = ()
+    """When apply may change hosts; none listed: always."""
+    security_manager_plus: tuple[SecurityManagerPlus, ...] = ()
+    """Security Manager Plus servers (SP-01)."""

@@ -20,6 +20,8 @@ class AuthorityMaterial:
     source: Literal["local", "vendor", "external"]
     certificate: CertificateFacts | None
     crl: CrlFacts | None
+    common_name: str | None = None
+    """The declared common name of a ``local`` authority."""
     will_make_certificate: bool = False
     will_make_crl: bool = False
 

@@ -81,12 +81,13 @@ if [ -d "$root" ]; then
     content loaded "$root/run/loaded"
     content started "$root/run/started"
     content confirmed "$root/run/confirmed"
-    if [ -f "$root/run/pending" ]; then
-        content pending "$root/run/pending"
+    for waiting in "$root/run/pending" "$root/run/settling"; do
+        [ -f "$waiting" ] || continue
+        content pending "$waiting"
         while read -r word value; do
             [ "$word" = timer ] && [ -n "$value" ] && kill -0 "$value" 2>/dev/null && put timer-alive 1
-        done <"$root/run/pending"
-    fi
+        done <"$waiting"
+    done
 fi
 if [ -n "$unit" ]; then
     content unit "/etc/systemd/system/$unit"

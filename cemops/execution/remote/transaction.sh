@@ -1,0 +1,313 @@
+# Changes a gateway host in a transaction: stage, switch, confirm, revert. DESIGN.md, "Gateway on disk".
+# Usage: sh transaction.sh VERB ROOT MANAGER UNIT HTTPD ARGUMENT...   The last line of stdout is "ok" or "failed TAB reason".
+# Needs sh, coreutils, openssl and httpd; useradd and systemctl where the estate asks for them.
+LC_ALL=C PATH=$PATH:/usr/sbin:/usr/local/sbin:/sbin
+export LC_ALL PATH
+umask 077
+verb=$1 root=$2 manager=$3 unit=$4 httpd=$5
+shift 5
+run=$root/run
+
+failed() { printf 'failed\t%s\n' "$*"; exit 1; }
+now() { date +%s; }
+write() { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; }
+field() { while read -r word value; do [ "$word" = "$2" ] && printf '%s' "$value"; done <"$1"; }
+tail_of() { tail -n 5 "$1" 2>/dev/null | tr '\n\t' '  '; }
+
+# --- the service ----------------------------------------------------------------------------------------------------
+
+main_pid() {
+    pid=
+    [ -r "$run/httpd.pid" ] && read -r pid <"$run/httpd.pid"
+    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$httpd")" ] || { pid=; return 1; }
+    case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *"$root/current/httpd.conf"*) return 0 ;; esac
+    pid=
+    return 1
+}
+
+settled_in_log() { # BYTES: whether httpd has said since then that it serves its new configuration
+    tail -c "+$(($1 + 1))" "$root/logs/error.log" 2>/dev/null | while read -r line; do
+        case $line in *AH00489*) exit 7 ;; esac
+    done
+    [ $? = 7 ]
+}
+
+log_size() { size=$(stat -c %s "$root/logs/error.log" 2>/dev/null) || size=0; }
+
+await_serving() { # BYTES: until the (new) configuration serves; a reload that ends the parent is seen at once
+    tries=0
+    until settled_in_log "$1"; do
+        tries=$((tries + 1))
+        [ $tries -gt 100 ] && return 1
+        sleep 0.1
+        [ $tries -gt 5 ] && ! main_pid && return 1
+    done
+    main_pid
+}
+
+service_start() {
+    log_size
+    if [ "$manager" = systemd ]; then
+        systemctl start "$unit"
+    else
+        ulimit -n "$(ulimit -Hn)" 2>/dev/null
+        MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
+            nohup "$httpd" -f "$root/current/httpd.conf" -k start </dev/null >"$run/start.log" 2>&1
+    fi
+    await_serving "$size"
+}
+
+service_stop() {
+    if [ "$manager" = systemd ]; then
+        systemctl stop "$unit"
+        return
+    fi
+    main_pid || return 0
+    kill -TERM "$pid"
+    tries=0
+    while kill -0 "$pid" 2>/dev/null && [ $tries -lt 150 ]; do sleep 0.1; tries=$((tries + 1)); done
+    main_pid && return 1
+    return 0
+}
+
+service_reload() {
+    main_pid || { service_start; return; }
+    log_size
+    if [ "$manager" = systemd ]; then systemctl reload "$unit"; else kill -USR1 "$pid"; fi
+    await_serving "$size"
+}
+
+serve() { # start|reload|restart SIZING: brings `current` into service, and notes what is loaded and with which sizing
+    case $1 in
+        restart) service_stop && service_start ;;
+        *) if main_pid; then service_reload; else set -- restart "$2"; service_start; fi ;;
+    esac || return 1
+    write "$run/loaded" "$(basename "$(readlink "$root/current")")"
+    [ "$1" = restart ] && write "$run/started" "$pid $2"
+    return 0
+}
+
+# --- switching --------------------------------------------------------------------------------------------------------
+
+point_current() { # RELEASE ("" = none), in one rename
+    if [ -z "$1" ]; then rm -f "$root/current"; return; fi
+    ln -sfn "releases/$1" "$run/current.new" && mv -fT "$run/current.new" "$root/current"
+}
+
+current_release() {
+    release=$(readlink "$root/current" 2>/dev/null) || release=
+    release=${release##*/}
+}
+
+claim() { # only one of confirm, revert and the dead-man timer may settle a switch: a rename decides who
+    [ -f "$run/settling" ] && return 0
+    mv -T "$run/pending" "$run/settling" 2>/dev/null
+}
+
+end_rehearsal() {
+    if [ -r "$run/rehearsal/pid" ]; then
+        read -r rehearsal <"$run/rehearsal/pid"
+        case $(tr '\0' ' ' <"/proc/$rehearsal/cmdline" 2>/dev/null) in
+            *"$run/rehearsal/httpd.conf"*) kill -TERM "$rehearsal" 2>/dev/null ;;
+        esac
+    fi
+    rm -rf "$run/rehearsal"
+}
+
+revert() { # back to what served before; httpd is started if it is gone
+    previous=$(field "$run/settling" previous) new=$(field "$run/settling" release) mode=$(field "$run/settling" mode)
+    current_release
+    if [ "$release" = "$new" ]; then
+        point_current "$previous"
+        if [ -n "$previous" ]; then
+            serve "$mode" "$(field "$run/settling" sizing-before)" || serve restart "$(field "$run/settling" sizing-before)"
+        else
+            service_stop
+        fi
+    fi
+    write "$run/reverted" "$new $(now)"
+    rm -f "$run/settling"
+}
+
+do_deadman() { # TOKEN SECONDS
+    sleep "$2"
+    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" = "$1" ] || exit 0
+    claim || exit 0
+    revert
+}
+
+do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
+    end_rehearsal
+    [ -e "$run/pending" ] || [ -e "$run/settling" ] && failed "another switch waits for its confirmation"
+    current_release
+    [ "$release" = "$2" ] || failed "the live release is '$release', not '$2' as planned: somebody else changed it; plan again"
+    [ -f "$root/releases/$3/httpd.conf" ] || failed "release $3 is not there; plan again"
+    printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\n' \
+        "$1" "$2" "$3" "$5" "$(($(now) + $4))" "$7" >"$run/pending.new"
+    if [ "$manager" = systemd ]; then
+        systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
+            /bin/sh "$run/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" ||
+            failed "the dead-man timer could not be started; nothing was switched"
+        printf 'timer \n' >>"$run/pending.new"
+    else
+        nohup sh "$run/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" </dev/null >/dev/null 2>&1 &
+        printf 'timer %s\n' "$!" >>"$run/pending.new"
+    fi
+    mv -f "$run/pending.new" "$run/pending"
+    point_current "$3" || failed "current could not be switched"
+    if ! serve "$5" "$6"; then
+        reason="httpd did not come up with release $3: $(tail_of "$root/logs/error.log") $(tail_of "$run/start.log")"
+        claim && revert
+        failed "$reason"
+    fi
+}
+
+do_confirm() { # TOKEN KEEP
+    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
+    claim || failed "the switch was reverted before it could be confirmed"
+    current_release
+    [ "$release" = "$(field "$run/settling" release)" ] || { rm -f "$run/settling"; failed "the live release is '$release': it was reverted"; }
+    write "$run/confirmed" "$release"
+    timer=$(field "$run/settling" timer)
+    if [ -n "$timer" ]; then
+        case $(tr '\0' ' ' <"/proc/$timer/cmdline" 2>/dev/null) in *" deadman $root "*) kill "$timer" 2>/dev/null ;; esac
+    fi
+    previous=$(field "$run/settling" previous)
+    rm -f "$run/settling"
+    prune "$2" "$release" "$previous"
+}
+
+prune() { # KEEP RELEASE PREVIOUS: the newest KEEP releases stay, and those two always
+    keep=$1
+    ls -1t "$root/releases" | while read -r name; do
+        keep=$((keep - 1))
+        [ $keep -ge 0 ] || [ "$name" = "$2" ] || [ "$name" = "$3" ] || { chmod u+w "$root/releases/$name"; rm -rf "$root/releases/${name:?}"; }
+    done
+}
+
+do_revert() { # TOKEN
+    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
+    claim || { current_release; printf 'note\tthe timer had reverted it already (%s)\n' "$release"; return; }
+    revert
+}
+
+do_serve() { # MODE SIZING: no new release, only the service
+    serve "$1" "$2" || failed "httpd did not come up: $(tail_of "$root/logs/error.log") $(tail_of "$run/start.log")"
+}
+
+# --- staging ----------------------------------------------------------------------------------------------------------
+
+port_taken() { # HEXPORT: whether any process listens on that TCP port
+    while read -r _ local _ state _; do
+        [ "$state" = 0A ] && [ "${local##*:}" = "$1" ] && return 0
+    done <<EOF
+$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+EOF
+    return 1
+}
+
+place() { # MODE OFFSET LENGTH PATH [OWNER]: one file out of the payload, complete or not at all
+    mkdir -p "$(dirname "$4")"
+    tail -c "+$(($2 + 1))" "$stage/payload" | head -c "$3" >"$4.new.$$" || failed "$4 could not be written: is the disk full?"
+    [ "$(stat -c %s "$4.new.$$")" = "$3" ] || failed "$4 could not be written: is the disk full?"
+    [ -n "$5" ] && { chown "$5" "$4.new.$$" || failed "$4 could not be given to $5"; }
+    chmod "$1" "$4.new.$$" && mv -fT "$4.new.$$" "$4" || failed "$4 could not be put in place"
+}
+
+layout() { # OWNER of logs and run
+    mkdir -p "$root" && chmod 0755 "$root" || failed "$root could not be made"
+    for folder in releases tls logs run; do [ -d "$root/$folder" ] || mkdir "$root/$folder" || failed "$root/$folder could not be made"; done
+    chmod 0755 "$root/releases" && chmod 0711 "$root/tls" && chmod 0755 "$root/logs" "$run"
+    if [ -n "$1" ]; then chown "$1" "$root/logs" "$run" || failed "$root/logs could not be given to $1"; fi
+}
+
+do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICATE COPY-KEY then MODE OFFSET LENGTH PATH ...
+    sum=$1 owner=$2 account=$3 ports=$4 release=$5 certificate=$6 key=$7 copy_certificate=$8 copy_key=$9
+    shift 9
+    mkdir -p "$run" || failed "$run could not be made"
+    stage=$run/stage.$$
+    mkdir "$stage" || failed "$stage could not be made"
+    trap 'rm -rf "$stage"' EXIT
+    base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched"
+    found=$(sha256sum "$stage/payload")
+    [ "${found%% *}" = "$sum" ] || failed "the payload did not arrive whole; nothing was touched"
+    if [ -n "$account" ] && ! id -u "$account" >/dev/null 2>&1; then
+        useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$account" ||
+            failed "account $account could not be made"
+    fi
+    layout "$owner"
+    end_rehearsal
+    rm -rf "$root"/releases/.new.* "$root"/tls/*.new.*
+    building=$root/releases/.new.$$
+    while [ $# -ge 4 ]; do
+        case $4 in
+            release/*) place "$1" "$2" "$3" "$building/${4#release/}" "" ;;
+            tls/*) place "$1" "$2" "$3" "$root/$4" "$owner" ;;
+            unit) place "$1" "$2" "$3" "/etc/systemd/system/$unit" "" ;;
+            *) place "$1" "$2" "$3" "$root/$4" "" ;;
+        esac
+        shift 4
+    done
+    if [ -n "$copy_certificate" ]; then adopt "$copy_certificate" "$certificate" 0444; adopt "$copy_key" "$key" 0400; fi
+    if [ -d "$building" ]; then
+        [ -e "$root/releases/$release" ] && failed "release $release is there already; plan again"
+        chmod 0555 "$building" && mv -T "$building" "$root/releases/$release" || failed "release $release could not be put in place"
+    fi
+    sync
+    if [ "$manager" = systemd ]; then
+        systemctl daemon-reload && systemctl enable --quiet "$unit" || failed "systemd did not take the unit $unit"
+    fi
+    preflight "$certificate" "$key" "$ports"
+}
+
+adopt() { # FROM TO MODE: a certificate or key that serves already, from wherever it lies, under its name by content
+    [ -e "$2" ] && return
+    cp -- "$1" "$2.new.$$" || failed "$1 could not be copied"
+    [ -n "$owner" ] && chown "$owner" "$2.new.$$"
+    chmod "$3" "$2.new.$$" && mv -fT "$2.new.$$" "$2"
+}
+
+preflight() { # CERTIFICATE KEY PORTS(hex, space separated)
+    public=$(openssl pkey -in "$2" -passin pass: -pubout 2>/dev/null) || failed "the private key $2 cannot be read"
+    [ "$public" = "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" ] ||
+        failed "the private key $2 does not belong to the certificate $1"
+    for port in $3; do
+        port_taken "$port" && failed "port $((0x$port)) is taken by another program; stop it or choose another listen.port"
+    done
+    return 0
+}
+
+do_rehearse() { # SECONDS PORT FINGERPRINT(openssl's form): a second httpd on a loopback port, which ends by itself
+    printf 'port %s\n' "$2"
+    "$httpd" -t -f "$run/rehearsal/httpd.conf" >"$run/rehearsal/check.log" 2>&1 ||
+        failed "httpd refuses the configuration: $(tail_of "$run/rehearsal/check.log")"
+    nohup timeout -k 5 "$1" "$httpd" -f "$run/rehearsal/httpd.conf" -DFOREGROUND </dev/null >"$run/rehearsal/start.log" 2>&1 &
+    printf '%s\n' "$!" >"$run/rehearsal/pid"
+    tries=0
+    until shown=$(openssl s_client -connect "127.0.0.1:$2" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 2>/dev/null); do
+        tries=$((tries + 1))
+        if [ $tries -gt 50 ] || ! kill -0 "$!" 2>/dev/null; then
+            reason=$(tail_of "$run/rehearsal/error.log")$(tail_of "$run/rehearsal/start.log")
+            end_rehearsal
+            case $reason in *AH00072*) failed "rehearsal port $2 is taken" ;; esac
+            failed "the rehearsal did not come up: $reason"
+        fi
+        sleep 0.1
+    done
+    [ "${shown#*=}" = "$3" ] || { end_rehearsal; failed "the rehearsal shows certificate ${shown#*=}, not $3"; }
+}
+
+do_end_rehearsal() { end_rehearsal; }
+
+case $verb in
+    stage) do_stage "$@" ;;
+    rehearse) do_rehearse "$@" ;;
+    end-rehearsal) do_end_rehearsal ;;
+    switch) do_switch "$@" ;;
+    confirm) do_confirm "$@" ;;
+    revert) do_revert "$@" ;;
+    serve) do_serve "$@" ;;
+    deadman) do_deadman "$@" ;;
+    *) failed "unknown verb $verb" ;;
+esac
+printf 'ok\n'

@@ -1,0 +1,1 @@
+"""The agent's view of a gateway: what gets through it, and what does not."""

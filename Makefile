@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PYTEST_WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-INSTALL := $(PIP) install --quiet
+INSTALL := $(PIP) install -qq
 PIP_COMPILE ?= pip-compile
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -24,6 +24,7 @@ help: ## list the targets
 
 .PHONY: setup
 setup: $(VENV)/package.stamp ## make .venv/ with everything; quick when nothing changed
+	@:
 
 .PHONY: system
 system: ## install the programs that the lab and the tests use (apt-get, as root)
@@ -70,10 +71,11 @@ endif
 $(VENV)/requirements.stamp: requirements/dev.txt
 	@if [ -z "$(PYTHON)" ]; then echo "cemops needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python" >&2; exit 1; fi
 	@PYTHON="$(PYTHON)" requirements/system-packages.sh venv
-	"$(PYTHON)" -m venv --clear $(VENV)
-	$(INSTALL) --require-hashes --only-binary :all: -r requirements/dev.txt
+	@echo "Making $(VENV)/ with what requirements/dev.txt locks (a minute or so)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(INSTALL) --require-hashes --only-binary :all: -r requirements/dev.txt
 	@printf '%s\n' '$(CURDIR)' >$@
 
 $(VENV)/package.stamp: $(VENV)/requirements.stamp pyproject.toml
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@

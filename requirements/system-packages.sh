@@ -5,7 +5,7 @@
 #   requirements/system-packages.sh            programs of the lab and the tests
 #   requirements/system-packages.sh venv       Python's venv module alone (PYTHON names the interpreter)
 #
-# Servers that a package brings are not started: the lab starts its own, as an ordinary account, on loopback.
+# Servers that a package brings are neither started nor enabled: the lab starts its own on loopback.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin"
@@ -85,3 +85,13 @@ export DEBIAN_FRONTEND=noninteractive
 keep_services_stopped
 apt-get -q -o DPkg::Lock::Timeout=300 update </dev/null >&2
 apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" </dev/null >&2
+
+# Where systemd runs, a package enables its server for the next boot: not what somebody asked for who ran the tests.
+if [ -d /run/systemd/system ]; then
+    for package in "$@"; do
+        case $package in
+        apache2) systemctl --quiet disable apache2.service ;;
+        openssh-server) systemctl --quiet disable ssh.service ;;
+        esac
+    done
+fi

@@ -1,0 +1,1 @@
+"""Authorities, certificates, keys and CRLs: what cemops makes and what it reads."""

@@ -1,0 +1,1 @@
+"""Text from models: configuration files, and plans for people and programs."""

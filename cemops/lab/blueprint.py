@@ -1,0 +1,189 @@
+"""From settings to machines: chooses addresses, keys and certificates, and writes the lab's files."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cemops.lab.addresses import choose_addresses, free_port
+from cemops.lab.estate_document import (
+    AGENT_SITE_PORT,
+    NS_FQDN,
+    PS1_FQDN,
+    PS2_CEM_PORT,
+    PS2_FQDN,
+    SITE_SERVER_ROOT_FILE,
+    EstateInputs,
+    gateway_fqdn,
+    render_estate,
+)
+from cemops.lab.folder import make_subfolder, write_file
+from cemops.lab.gateway_machine import GatewayAddress, GatewayMachine
+from cemops.lab.preconditions import LabPrograms, login_name, service_account
+from cemops.lab.server_machine import ServerMachine
+from cemops.lab.trust import SiteServerRoot, SshKey, make_ssh_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cemops.lab.machine import Machine
+
+ESTATE_FILE = "estate.yaml"
+ENV_FILE = "env"
+_HOSTS_FILE = "hosts-file"
+_LOGIN_KEY_FILE = "secrets/id_ed25519"
+_PASSPHRASE_FILE = "secrets/pki-passphrase"  # noqa: S105  # a file's name
+_SSH_PORTS = (2222, 2022, 12222, 22222)
+_LISTEN_PORTS = (8443, 9443, 10443, 18443)
+_SERVERS = (
+    ("ns1", NS_FQDN, AGENT_SITE_PORT),
+    ("ps1", PS1_FQDN, AGENT_SITE_PORT),
+    ("ps2", PS2_FQDN, PS2_CEM_PORT),
+)
+
+
+@dataclass(frozen=True)
+class LabSettings:
+    """What can be chosen about a lab; ``gateways_per_sshd`` (at most 16) above 1 makes them share an sshd."""
+
+    gateways: int = 2
+    gateways_per_sshd: int = 1
+    confirm_seconds: int = 20
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A lab that is chosen but not started."""
+
+    gateways: tuple[GatewayAddress, ...]
+    gateway_machines: tuple[GatewayMachine, ...]
+    server_machines: tuple[ServerMachine, ...]
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """Every machine, servers first."""
+        return (*self.server_machines, *self.gateway_machines)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the servers, as gateways must resolve them (IG-13)."""
+        return tuple(name for machine in self.server_machines for name in (machine.fqdn, machine.name))
+
+
+def _gateway_addresses(
+    folder: Path, addresses: tuple[str, ...], ssh_port: int, listen_port: int
+) -> tuple[GatewayAddress, ...]:
+    return tuple(
+        GatewayAddress(
+            f"gw{number}", address, ssh_port, listen_port, folder / "hosts" / f"gw{number}" / "root"
+        )
+        for number, address in enumerate(addresses, start=1)
+    )
+
+
+def _gateway_machines(
+    folder: Path,
+    gateways: tuple[GatewayAddress, ...],
+    settings: LabSettings,
+    programs: LabPrograms,
+    login_key: SshKey,
+) -> tuple[GatewayMachine, ...]:
+    step = settings.gateways_per_sshd
+    return tuple(
+        GatewayMachine(
+            lab=folder,
+            folder=gateways[first].root.parent / "sshd",
+            gateways=gateways[first : first + step],
+            programs=programs,
+            login=login_name(),
+            host_key=make_ssh_key(),
+            login_key=login_key,
+            login_key_file=folder / _LOGIN_KEY_FILE,
+            hosts_file=folder / _HOSTS_FILE,
+        )
+        for first in range(0, len(gateways), step)
+    )
+
+
+def _server_machines(
+    folder: Path, addresses: tuple[str, ...], authority: SiteServerRoot
+) -> tuple[ServerMachine, ...]:
+    return tuple(
+        ServerMachine(
+            lab=folder,
+            folder=folder / "hosts" / name,
+            name=name,
+            fqdn=fqdn,
+            address=address,
+            port=port,
+            certificate=authority.issue((fqdn, name)),
+            authority=folder / SITE_SERVER_ROOT_FILE,
+        )
+        for (name, fqdn, port), address in zip(_SERVERS, addresses, strict=True)
+    )
+
+
+def _hosts_file(gateways: tuple[GatewayAddress, ...], servers: tuple[ServerMachine, ...]) -> str:
+    lines = [f"{one.address} {one.fqdn} {one.name}" for one in servers]
+    lines += [f"{one.address} {gateway_fqdn(one.name)}" for one in gateways]
+    return "\n".join(lines) + "\n"
+
+
+def _env_file(folder: Path) -> str:
+    return (
+        "# What commands need to work on this lab; secrets are in files that the estate refers to.\n"
+        f"export CEMOPS_ESTATE={shlex.quote(str(folder / ESTATE_FILE))}\n"
+    )
+
+
+def draw_up(folder: Path, settings: LabSettings, programs: LabPrograms) -> Blueprint:
+    """Choose addresses and keys for a lab in ``folder`` and write all its files; starts nothing.
+
+    Raises CemopsError if there are no free addresses or ports.
+    """
+    ssh_port, listen_port = free_port(_SSH_PORTS), free_port(_LISTEN_PORTS)
+    ports = [(ssh_port, listen_port)] * settings.gateways + [(port,) for _, _, port in _SERVERS]
+    addresses = choose_addresses(folder, ports)
+    login_key, authority = make_ssh_key(), SiteServerRoot("Lab Site Server Root")
+    gateways = _gateway_addresses(folder, addresses[: settings.gateways], ssh_port, listen_port)
+    blueprint = Blueprint(
+        gateways=gateways,
+        gateway_machines=_gateway_machines(folder, gateways, settings, programs, login_key),
+        server_machines=_server_machines(folder, addresses[settings.gateways :], authority),
+    )
+    _write_files(folder, blueprint, settings, login_key, authority)
+    return blueprint
+
+
+def _write_files(
+    folder: Path, blueprint: Blueprint, settings: LabSettings, login_key: SshKey, authority: SiteServerRoot
+) -> None:
+    make_subfolder(folder / "secrets", 0o700)
+    make_subfolder(folder / "certs", 0o755)
+    make_subfolder(folder / "hosts", 0o755)
+    write_file(folder / _LOGIN_KEY_FILE, login_key.private, 0o600)
+    write_file(folder / _PASSPHRASE_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
+    write_file(folder / SITE_SERVER_ROOT_FILE, authority.pem, 0o644)
+    write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.gateways, blueprint.server_machines), 0o644)
+    write_file(folder / ESTATE_FILE, render_estate(_estate_inputs(folder, blueprint, settings)), 0o644)
+    write_file(folder / ENV_FILE, _env_file(folder), 0o600)
+    for machine in blueprint.machines:
+        machine.prepare()
+
+
+def _estate_inputs(folder: Path, blueprint: Blueprint, settings: LabSettings) -> EstateInputs:
+    return EstateInputs(
+        gateways=blueprint.gateways,
+        host_key={
+            gateway.name: machine.host_key.fingerprint
+            for machine in blueprint.gateway_machines
+            for gateway in machine.gateways
+        },
+        login=login_name(),
+        account=service_account(),
+        login_key_file=_LOGIN_KEY_FILE,
+        passphrase_file=folder / _PASSPHRASE_FILE,
+        confirm_seconds=settings.confirm_seconds,
+    )

@@ -1,0 +1,190 @@
+"""The lab's ``estate.yaml``: two gateways (or more), one NS, two Internet site servers.
+
+ps1's CEM port is 4726 and ps2's 47260, so that a gateway which matches ports by prefix is found out
+(ENGINEERING.md, surprise 1). Only the gateways have a connection, so only they are managed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cemops.lab.gateway_machine import GatewayAddress
+
+NS_FQDN = "ns1.corp.lab.example"
+PS1_FQDN = "ps1.corp.lab.example"
+PS2_FQDN = "ps2.corp.lab.example"
+AGENT_SITE_PORT = 4726
+PS2_CEM_PORT = 47260
+SITE_SERVER_ROOT_FILE = "certs/site-server-root.pem"
+
+_HEADER = """\
+# The estate of this lab, written by `cemops lab up`. Try it: change something here, then `cemops plan` and
+# `cemops apply`. The next `up` writes it anew.
+"""
+
+
+@dataclass(frozen=True)
+class EstateInputs:
+    """What differs from lab to lab. Secret files are absolute, other files relative to the estate."""
+
+    gateways: tuple[GatewayAddress, ...]
+    host_key: dict[str, str]
+    """Gateway name -> fingerprint of its host key."""
+    login: str
+    account: str
+    login_key_file: str
+    passphrase_file: Path
+    confirm_seconds: int
+
+
+def gateway_fqdn(name: str) -> str:
+    """Return the name that agents on the Internet have for a gateway."""
+    return f"{name}.lab.example"
+
+
+def _gateway(inputs: EstateInputs, gateway: GatewayAddress) -> dict[str, Any]:
+    return {
+        "name": gateway.name,
+        "fqdn": gateway_fqdn(gateway.name),
+        "platform": "linux",
+        "layout": "httpd",
+        "connection": {
+            "transport": "ssh",
+            "address": gateway.address,
+            "port": gateway.ssh_port,
+            "credential": "lab-login",
+            "host_key": inputs.host_key[gateway.name],
+        },
+        "root": str(gateway.root),
+        "public_address": gateway.address,
+        "listen": {"addresses": [gateway.address], "port": gateway.listen_port},
+        "tls": ["1.2", "1.3"],
+        "servers": [
+            {"notification_server": "ns1", "also_known_as": ["ns1"]},
+            {"site_server": "ps1"},
+            {"site_server": "ps2"},
+        ],
+        "certificate": {"self_signed": {"valid_years": 5}},
+        "service": {"manager": "direct", "account": inputs.account},
+        "confirm_seconds": inputs.confirm_seconds,
+        "capacity": {"endpoints": 100, "concurrent_connections": 50},
+        "firewall": {"manage": False},
+    }
+
+
+def _site_server(name: str, fqdn: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "fqdn": fqdn,
+        "notification_server": "ns1",
+        "version": "8.6 RU2",
+        "services": ["package", "task"],
+        "package_service": {"constrained": False, "codebases": ["https"]},
+        "firewall": {"manage": False},
+    }
+
+
+def _cem(port: int) -> dict[str, Any]:
+    return {
+        "enabled": True,
+        "port": port,
+        "install_certificate": True,
+        "certificate": {"issued_by": "site-server-root"},
+    }
+
+
+def _authorities() -> dict[str, Any]:
+    return {
+        "ns1-root": {
+            "kind": "ns-root",
+            "source": "local",
+            "notification_server": "ns1",
+            "common_name": "Lab NS1 Root",
+            "valid_years": 10,
+        },
+        "site-server-root": {
+            "kind": "site-server-root",
+            "source": "external",
+            "notification_server": "ns1",
+            "certificate": SITE_SERVER_ROOT_FILE,
+        },
+    }
+
+
+def estate_document(inputs: EstateInputs) -> dict[str, Any]:
+    """Return the estate as plain data, in the order of the example."""
+    ps2_web = {"enabled": True, "http": {"enabled": False}, "cem": _cem(PS2_CEM_PORT)}
+    return {
+        "cemops": 1,
+        "estate": "lab",
+        "credentials": {
+            "lab-login": {"username": inputs.login, "private_key_file": inputs.login_key_file},
+        },
+        "pki": {"folder": "pki", "passphrase": f"file:{inputs.passphrase_file}"},
+        "authorities": _authorities(),
+        "resource_targets": [{"name": "All cloud-enabled computers", "builtin": True}],
+        "notification_servers": [
+            {
+                "name": "ns1",
+                "fqdn": NS_FQDN,
+                "version": "8.6 RU2",
+                "root_authority": "ns1-root",
+                "console_site": {"name": "Default Web Site", "port": 443, "require_https": True},
+                "agent_site": {
+                    "name": "Symantec Agent Site",
+                    "port": AGENT_SITE_PORT,
+                    "certificate": {"issued_by": "site-server-root"},
+                },
+                "tls": ["1.2", "1.3"],
+                "firewall": {"manage": False},
+            },
+        ],
+        "site_server_settings": [
+            {
+                "notification_server": "ns1",
+                "web": {"http": {"enabled": False}, "cem": _cem(AGENT_SITE_PORT)},
+            },
+        ],
+        "site_servers": [
+            _site_server("ps1", PS1_FQDN),
+            {**_site_server("ps2", PS2_FQDN), "overrides": {"web": ps2_web}},
+        ],
+        "internet_sites": [
+            {
+                "name": "Default Internet Site",
+                "notification_server": "ns1",
+                "resource_targets": ["All cloud-enabled computers"],
+                "site_servers": ["ps1", "ps2"],
+            },
+        ],
+        "gateways": [_gateway(inputs, gateway) for gateway in inputs.gateways],
+        "policies": [
+            {
+                "name": "Cloud-enabled Management Settings",
+                "notification_server": "ns1",
+                "enabled": True,
+                "gateways": [gateway.name for gateway in inputs.gateways],
+                "resource_targets": ["All cloud-enabled computers"],
+            },
+        ],
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes equal parts out each time: the file is for people, who do not read YAML anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # PyYAML's interface
+        return True
+
+
+def render_estate(inputs: EstateInputs) -> str:
+    """Return the text of ``estate.yaml``."""
+    return _HEADER + yaml.dump(
+        estate_document(inputs), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110
+    )

@@ -1,0 +1,176 @@
+"""A lab: brought up, looked at, taken down.
+
+``with Lab.up(folder) as lab:`` gives a running lab that is gone afterwards, whatever happens in between; the
+command line brings one up and takes it down in separate calls by ``Lab.up`` and ``take_down``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from cemops.errors import CemopsError, RefusedError
+from cemops.lab.blueprint import ENV_FILE, ESTATE_FILE, Blueprint, LabSettings, draw_up
+from cemops.lab.folder import (
+    GatewayPlace,
+    LabProcess,
+    LabState,
+    empty_folder,
+    is_lab,
+    locked,
+    make_folder,
+    read_state,
+    remove_folder,
+    resolve_folder,
+    write_state,
+)
+from cemops.lab.login import check_login
+from cemops.lab.machine import Started, wait_until_ready
+from cemops.lab.preconditions import find_programs, prepare_privilege_separation
+from cemops.lab.processes import end_all
+from cemops.lab.server_machine import import_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+COMMAND_SECONDS = 600.0
+"""How long one cemops command on the lab may take."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running lab in ``folder`` (absolute)."""
+
+    folder: Path
+    wanted: Path
+    """The folder as it was asked for: a link to ``folder``, or the same."""
+
+    @classmethod
+    def up(cls, wanted: Path, settings: LabSettings | None = None) -> Self:
+        """Bring a lab up in ``wanted``; return once every server answers and each gateway can be worked with.
+
+        Clears what a killed ``up`` or ``down`` left there. Raises CemopsError if the machine lacks
+        something or a server does not come up (its log stays until the next ``up`` or ``down``), and
+        RefusedError if a lab runs there already.
+        """
+        programs = find_programs()
+        folder = make_folder(wanted)
+        with locked(folder):
+            known = _known_state(folder)
+            if known is not None and known.running:
+                raise RefusedError(
+                    f"a lab runs in {folder} already: `. {folder / ENV_FILE}` to use it, "
+                    f"`cemops lab down --dir {wanted}` to end it"
+                )
+            _clear(folder, known)
+            write_state(folder, LabState(ready=False))
+            try:
+                _stand_up(folder, draw_up(folder, settings or LabSettings(), programs))
+            except BaseException:
+                end_all((), folder)
+                raise
+        return cls(folder, wanted)
+
+    @property
+    def estate_file(self) -> Path:
+        """The estate of the lab."""
+        return self.folder / ESTATE_FILE
+
+    @property
+    def env_file(self) -> Path:
+        """The file of shell exports."""
+        return self.folder / ENV_FILE
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of this process, changed so that commands work on the lab."""
+        return lab_environment(self.folder)
+
+    def cemops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a cemops command on the lab and return what it said, without judging its exit code."""
+        return subprocess.run(
+            [sys.executable, "-m", "cemops", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
+
+    def down(self) -> None:
+        """End every process of the lab and remove its folder."""
+        take_down(self.wanted)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+
+def lab_environment(folder: Path) -> dict[str, str]:
+    """Return this process's environment with what ``DIR/env`` exports, and this very package importable."""
+    paths = [import_path(), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "CEMOPS_ESTATE": str(folder / ESTATE_FILE),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
+def take_down(wanted: Path) -> bool:
+    """End the lab in ``wanted`` and remove its folder; return whether there was one.
+
+    Whatever state it is in: running, half started, killed. Raises CemopsError if the folder is no lab
+    (nothing is touched then) or a process cannot be ended.
+    """
+    folder = resolve_folder(wanted)
+    if not folder.exists():
+        return False
+    if not is_lab(folder):
+        raise CemopsError(f"{folder} is no lab of cemops: nothing was ended or removed")
+    with locked(folder):
+        _clear(folder, _known_state(folder))
+        remove_folder(folder, wanted)
+    return True
+
+
+def _known_state(folder: Path) -> LabState | None:
+    """Return the recorded state; None if it cannot be read: the marker finds the processes all the same."""
+    try:
+        return read_state(folder)
+    except CemopsError:
+        return None
+
+
+def _clear(folder: Path, known: LabState | None) -> None:
+    recorded = () if known is None else known.processes
+    end_all((process.identity for process in recorded), folder)
+    empty_folder(folder)
+
+
+def _stand_up(folder: Path, blueprint: Blueprint) -> None:
+    prepare_privilege_separation()
+    places = tuple(
+        GatewayPlace(one.name, f"{one.address}:{one.listen_port}", str(one.root))
+        for one in blueprint.gateways
+    )
+    started: list[Started] = []
+    for machine in blueprint.machines:
+        started += machine.start()
+        write_state(folder, LabState(ready=False, processes=_records(started), gateways=places))
+    wait_until_ready(tuple(started))
+    for gateway in blueprint.gateway_machines:
+        check_login(gateway, blueprint.names)
+    write_state(folder, LabState(ready=True, processes=_records(started), gateways=places))
+
+
+def _records(started: list[Started]) -> tuple[LabProcess, ...]:
+    return tuple(one.record for one in started)

@@ -24,6 +24,8 @@ class AuthorityMaterial:
     """The declared common name of a ``local`` authority."""
     will_make_certificate: bool = False
     will_make_crl: bool = False
+    common_name: str | None = None
+    """For ``local``: the subject that its certificate has or will have."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class GatewayCertificateMaterial:
     thumbprint: str | None = None
     issuer: CertificateFacts | None = None
     """For ``issued_by``: the authority's certificate, if it exists."""
+    issuer_subject: str | None = None
+    """For ``issued_by`` a local authority that is not made yet: the RFC 4514 subject that it will have."""
+    can_make: bool = False
+    """Whether apply can make one: self-signed, or issued by a local authority."""
+    recorded: CertificateFacts | None = None
+    """What the last confirmed apply from here left serving."""
 
 
 @dataclass(frozen=True)

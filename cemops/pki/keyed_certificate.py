@@ -1,0 +1,131 @@
+"""A certificate together with its private key, in memory; and the two ways to get one: a .pfx file, two PEM files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from pydantic import SecretStr
+
+from cemops.errors import PkiError
+from cemops.model.certificates import CertificateFacts
+from cemops.pki.inspection import certificate_facts, public_key_sha256, read_bounded, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cryptography import x509
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+"""The key types that httpd, OpenSSL and the agents all take in TLS."""
+
+MAX_PFX_BYTES = 4 * 1024 * 1024
+MAX_KEY_BYTES = 256 * 1024
+
+_PFX_VERSION = b"\x02\x01\x03"
+"""INTEGER 3, with which every PKCS#12 file goes on after its outer header (RFC 7292, 4)."""
+
+
+@dataclass(frozen=True)
+class KeyedCertificate:
+    """A certificate and its key. ``key_pem`` is PKCS#8 without encryption: for memory, stdin and SFTP only."""
+
+    facts: CertificateFacts
+    key_pem: SecretStr
+    chain: tuple[CertificateFacts, ...] = ()
+    """Intermediate certificates to send with it, the leaf's issuer first; never a root."""
+
+    @property
+    def certificate_pem(self) -> str:
+        """The certificate, then its chain, as one PEM text."""
+        return "".join(facts.pem for facts in (self.facts, *self.chain))
+
+    def __repr__(self) -> str:
+        """Name the certificate, hide the key."""
+        return f"KeyedCertificate({self.facts.subject!r}, sha256={self.facts.sha256})"
+
+
+def keyed(certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate] = ()) -> KeyedCertificate:
+    """Join a certificate and its key, as facts and PEM."""
+    return KeyedCertificate(
+        facts=certificate_facts(certificate),
+        key_pem=plain_key_pem(key),
+        chain=tuple(certificate_facts(link) for link in chain),
+    )
+
+
+def plain_key_pem(key: PrivateKey) -> SecretStr:
+    """Return the key as PKCS#8 PEM without encryption, hidden from repr."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return SecretStr(pem.decode("ascii"))
+
+
+def encrypted_key_pem(key: PrivateKey, passphrase: SecretStr) -> bytes:
+    """Return the key as PKCS#8 PEM, encrypted (PBES2, AES-256-CBC) with the passphrase: the only form on disk."""
+    encryption = serialization.BestAvailableEncryption(passphrase.get_secret_value().encode("utf-8"))
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def read_encrypted_key(path: Path, passphrase: SecretStr) -> PrivateKey:
+    """Read a key that ``encrypted_key_pem`` wrote. PkiError where the passphrase is wrong or the key is not encrypted."""
+    data = read_bounded(path, MAX_KEY_BYTES)
+    if b"BEGIN ENCRYPTED PRIVATE KEY" not in data:
+        raise PkiError(
+            f"{path} is not an encrypted PKCS#8 key: encrypt it with `openssl pkcs8 -topk8 -v2 aes256` or restore it"
+        )
+    with translated(f"{path} cannot be decrypted: pki.passphrase (or the authority's passphrase) is not the one it has"):
+        key = serialization.load_pem_private_key(data, passphrase.get_secret_value().encode("utf-8"))
+    if not isinstance(key, PrivateKey):
+        raise PkiError(f"{path} is neither an RSA nor an EC key: use a key of one of these types")
+    return key
+
+
+def key_matches(key: PrivateKey, facts: CertificateFacts) -> bool:
+    """Tell whether the key belongs to the certificate."""
+    return public_key_sha256(key.public_key()) == facts.public_key_sha256
+
+
+def read_pfx(path: Path, password: SecretStr | None) -> KeyedCertificate:
+    """Read a ``.pfx`` (PKCS#12) file: its certificate, key and chain (CE-02).
+
+    PkiError where it is no .pfx, the password is wrong, or the key is missing or another certificate's.
+    """
+    data = read_bounded(path, MAX_PFX_BYTES)
+    if _PFX_VERSION not in data[:12]:
+        raise PkiError(f"{path} is not a .pfx (PKCS#12) file: export the certificate with its private key as .pfx")
+    secret = None if password is None else password.get_secret_value().encode("utf-8")
+    with translated(
+        f"{path} cannot be opened: the password is wrong, or the file is damaged or encrypted in an outdated way; "
+        "correct the password, or export the .pfx again with AES-256"
+    ):
+        package = pkcs12.load_pkcs12(data, secret)
+    if package.key is None or package.cert is None:
+        missing = "private key" if package.key is None else "certificate of its key"
+        raise PkiError(f"{path} holds no {missing}: export the certificate again, with its private key")
+    if not isinstance(package.key, PrivateKey):
+        raise PkiError(f"{path} holds a key that is neither RSA nor EC: have the certificate issued for an RSA key (CE-02)")
+    facts = certificate_facts(package.cert.certificate, str(path))
+    with translated(f"{path} holds a key that cannot be used: export the certificate again, with its private key"):
+        matches = key_matches(package.key, facts)
+    if not matches:
+        raise PkiError(f"{path} holds a key of another certificate: export the certificate again, with its own key")
+    others = [certificate_facts(extra.certificate, str(path)) for extra in package.additional_certs]
+    return KeyedCertificate(facts=facts, key_pem=plain_key_pem(package.key), chain=_chain(facts, others))
+
+
+def _chain(leaf: CertificateFacts, others: Sequence[CertificateFacts]) -> tuple[CertificateFacts, ...]:
+    """Order the intermediates from the leaf's issuer upwards; roots and strangers are left out."""
+    by_subject = {facts.subject: facts for facts in others if facts.subject != facts.issuer}
+    chain: list[CertificateFacts] = []
+    issuer = leaf.issuer
+    while issuer in by_subject:
+        facts = by_subject.pop(issuer)
+        chain.append(facts)
+        issuer = facts.issuer
+    return tuple(chain)

@@ -1,0 +1,309 @@
+"""Which certificate a gateway gets: the live one wherever it fits, because agents pin its thumbprint (IG-06).
+
+The rules (DESIGN.md, Gateway on disk), in the order in which they are applied:
+
+1. ``self_signed`` and ``issued_by`` are satisfied by a live certificate that fits by name, key and validity, whoever
+   made it: a lost ``pki/`` folder or a second operator never makes a new one.
+2. ``pfx`` and ``thumbprint`` declare one exact certificate: another live one is replaced.
+3. A live certificate that has run out, or whose key is not there, does not fit.
+4. Any change of a live thumbprint carries the warning ``agents-cut-off`` (CE-05).
+
+Not handled here: signatures (``pki`` checks them when it reads), and whether agents trust the issuer (CE-10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from cemops.model.certificates import CertificateFacts
+from cemops.planning.changes import PlanWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cemops.planning.materials import GatewayCertificateMaterial, GatewayMaterials
+
+CERTIFICATE_WARNING_DAYS = 60
+"""CE-09: CertificateExpirationWarningDays."""
+SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
+"""CE-02: extended key usage serverAuth (RFC 5280, 4.2.1.12)."""
+ANY_USAGE = "2.5.29.37.0"
+
+SourceKind = Literal["self_signed", "issued_by", "pfx", "thumbprint"]
+ChoiceAction = Literal["keep", "deliver", "generate", "replace", "refuse"]
+
+
+@dataclass(frozen=True)
+class CertificateChoice:
+    """What happens to the gateway's certificate, and why.
+
+    ``keep``: the live one stays. ``deliver``: ``facts`` is put there, and no live thumbprint changes by it.
+    ``generate``: none is live, and one is made. ``replace``: the live thumbprint changes, to ``facts`` or, where that
+    is None, to one that will be made. ``refuse``: nothing can be planned; ``reasons`` say why and what to do.
+    """
+
+    action: ChoiceAction
+    facts: CertificateFacts | None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[PlanWarning, ...] = ()
+
+    @property
+    def will_be_made(self) -> bool:
+        """Whether apply has to make a certificate: its thumbprint is known after apply."""
+        return self.action in ("generate", "replace") and self.facts is None
+
+
+@dataclass(frozen=True)
+class _Situation:
+    """The inputs of one choice."""
+
+    material: GatewayCertificateMaterial
+    live: CertificateFacts | None
+    live_key_matches: bool
+    fqdn: str
+    now: datetime
+
+    @property
+    def live_problems(self) -> tuple[str, ...]:
+        """Why the live certificate cannot stay: name, key, validity; nothing else takes its thumbprint away."""
+        if self.live is None:
+            return ()
+        key = () if self.live_key_matches else ("its key on the gateway is missing or another certificate's",)
+        return (*_name_problems(self.live, self.fqdn), *_validity_problems(self.live, self.now), *key)
+
+    @property
+    def known_fits(self) -> bool:
+        """Whether the certificate that the operator's side holds could serve."""
+        facts = self.material.facts
+        return facts is not None and not fits(
+            facts, self.fqdn, self.now, kind=self.material.kind, issuer=self.material.issuer
+        )
+
+
+def fits(
+    facts: CertificateFacts, fqdn: str, now: datetime, *, kind: SourceKind, issuer: CertificateFacts | None
+) -> tuple[str, ...]:
+    """Return the reasons why a certificate cannot be put on a gateway; none where it can.
+
+    ``issuer`` is the authority that must have issued it (kind ``issued_by``); None where it is not known.
+    """
+    return (
+        *_name_problems(facts, fqdn),
+        *_validity_problems(facts, now),
+        *_use_problems(facts),
+        *_issuer_problems(facts, kind, issuer),
+    )
+
+
+def choose_certificate(
+    material: GatewayCertificateMaterial,
+    live: CertificateFacts | None,
+    live_key_matches: bool,
+    fqdn: str,
+    now: datetime,
+) -> CertificateChoice:
+    """Choose the certificate of one gateway. ``live`` is what it serves now, None where it serves nothing yet.
+
+    ``live_key_matches``: the key on the gateway belongs to ``live``.
+    """
+    situation = _Situation(material, live, live_key_matches, fqdn, now)
+    if material.kind == "pfx":
+        return _choose_pfx(situation)
+    if material.kind == "thumbprint":
+        return _choose_thumbprint(situation)
+    return _choose_made(situation)
+
+
+def lost_authorities(materials: GatewayMaterials, live_authorities: Sequence[CertificateFacts]) -> tuple[str, ...]:
+    """Say which local authorities would be made although the gateway already trusts one of that name.
+
+    Their files are lost, not missing: a new authority of the old name would shut out every agent of the old one.
+    """
+    live_names = {facts.common_name for facts in live_authorities}
+    return tuple(
+        f"the authority {material.name} is not in the pki folder, but the gateway already trusts an authority named "
+        f"{material.common_name}: restore the pki folder from its backup"
+        for material in materials.authorities
+        if material.will_make_certificate and material.common_name in live_names
+    )
+
+
+def _choose_made(situation: _Situation) -> CertificateChoice:
+    """Kinds ``self_signed`` and ``issued_by``: the live one if it fits, else the known one, else a new one."""
+    live, known = situation.live, situation.material.facts
+    problems = situation.live_problems
+    if live is not None and not problems:
+        return CertificateChoice("keep", live, (), _keep_warnings(situation, live))
+    if situation.known_fits and known is not None:
+        return _put(situation, known, problems)
+    return _make(situation, problems)
+
+
+def _make(situation: _Situation, problems: tuple[str, ...]) -> CertificateChoice:
+    live, material = situation.live, situation.material
+    if not material.can_make:
+        return CertificateChoice(
+            "refuse",
+            None,
+            (*problems, "its issuer is not a local authority: have a certificate issued there and declare it as pfx"),
+        )
+    if live is not None and material.issuer is None and material.issuer_subject == live.issuer:
+        return CertificateChoice(
+            "refuse",
+            None,
+            (
+                *problems,
+                f"the authority {live.issuer}, which issued the live certificate, is not in the pki folder: "
+                "restore the pki folder from its backup",
+            ),
+        )
+    if live is None:
+        return CertificateChoice("generate", None, ("the gateway has no certificate yet",))
+    return CertificateChoice("replace", None, problems, (_cut_off(live, None),))
+
+
+def _choose_pfx(situation: _Situation) -> CertificateChoice:
+    declared = situation.material.facts
+    if declared is None:
+        return CertificateChoice("refuse", None, ("the declared .pfx holds no certificate: export it again",))
+    problems = fits(declared, situation.fqdn, situation.now, kind="pfx", issuer=None)
+    if problems:
+        return CertificateChoice(
+            "refuse", declared, (*problems, "correct the fqdn, or declare a .pfx with a certificate that fits (CE-02)")
+        )
+    live = situation.live
+    if live is not None and live.sha256 == declared.sha256 and situation.live_key_matches:
+        return CertificateChoice("keep", live, (), _expiry_warnings(live, situation.now))
+    return _put(situation, declared, ("the estate declares another certificate, as .pfx",))
+
+
+def _choose_thumbprint(situation: _Situation) -> CertificateChoice:
+    material, live = situation.material, situation.live
+    thumbprint = material.thumbprint or ""
+    if live is not None and thumbprint in (live.sha1, live.sha256):
+        if not situation.live_problems:
+            return CertificateChoice("keep", live, (), _keep_warnings(situation, live))
+        declared: CertificateFacts | None = live if material.facts is None else material.facts
+    else:
+        declared = material.facts
+    if declared is None or thumbprint not in (declared.sha1, declared.sha256):
+        return CertificateChoice(
+            "refuse",
+            None,
+            (
+                f"no certificate with the thumbprint {thumbprint} is on the gateway or in the pki folder: "
+                "correct the thumbprint, or declare the certificate as pfx",
+            ),
+        )
+    problems = fits(declared, situation.fqdn, situation.now, kind="thumbprint", issuer=None)
+    if problems or material.facts is None:
+        return CertificateChoice(
+            "refuse",
+            declared,
+            (*(problems or situation.live_problems), "declare a certificate that fits, as pfx or by its thumbprint"),
+        )
+    return _put(situation, material.facts, ("the estate declares another certificate, by its thumbprint",))
+
+
+def _put(situation: _Situation, facts: CertificateFacts, reasons: tuple[str, ...]) -> CertificateChoice:
+    """Put a known certificate there: ``deliver`` where no live thumbprint changes by it, else ``replace``."""
+    live = situation.live
+    warnings = _expiry_warnings(facts, situation.now)
+    if live is None:
+        return CertificateChoice("deliver", facts, ("the gateway has no certificate yet",), warnings)
+    if live.sha256 == facts.sha256:
+        return CertificateChoice("deliver", facts, situation.live_problems, warnings)
+    return CertificateChoice("replace", facts, reasons, (_cut_off(live, facts), *warnings))
+
+
+def _keep_warnings(situation: _Situation, live: CertificateFacts) -> tuple[PlanWarning, ...]:
+    material = situation.material
+    warnings = list(_expiry_warnings(live, situation.now))
+    kept = "it is kept, because agents pin its thumbprint"
+    known = [facts.sha256 for facts in (material.facts, material.recorded) if facts is not None]
+    if material.kind != "thumbprint" and live.sha256 not in known:
+        warnings.append(
+            PlanWarning(
+                "unrecorded-certificate",
+                f"the live certificate {live.sha1} is not the one that the pki folder knows: {kept}; "
+                "make sure that somebody has a backup of its key",
+                "IG-06",
+            )
+        )
+    differs = (*_use_problems(live), *_issuer_problems(live, material.kind, material.issuer))
+    warnings.extend(
+        PlanWarning("certificate-differs", f"the live certificate differs from what is declared ({text}): {kept}", "IG-06")
+        for text in differs
+    )
+    return tuple(warnings)
+
+
+def _cut_off(live: CertificateFacts, planned: CertificateFacts | None) -> PlanWarning:
+    to = "a new one (known after apply)" if planned is None else planned.sha1
+    return PlanWarning(
+        "agents-cut-off",
+        f"the gateway's thumbprint changes from {live.sha1} to {to}: agents that have not got the new thumbprint by "
+        "policy before cannot connect to this gateway any more (replace it in stages: CE-05)",
+        "IG-06",
+    )
+
+
+def _expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarning, ...]:
+    left = facts.not_after - now
+    if left >= timedelta(days=CERTIFICATE_WARNING_DAYS):
+        return ()
+    return (
+        PlanWarning(
+            "certificate-expires",
+            f"the certificate {facts.sha1} expires on {facts.not_after:%Y-%m-%d}, in {left.days} days: "
+            "start its replacement now, agents need at least two weeks (CE-05)",
+            "CE-09",
+        ),
+    )
+
+
+def _name_problems(facts: CertificateFacts, fqdn: str) -> tuple[str, ...]:
+    # CE-02: "subject or SAN equals the server's FQDN"; IG-06: "whose subject is the external name".
+    names = (*facts.dns_names, *((facts.common_name,) if facts.common_name else ()))
+    if any(_covers(name.lower().rstrip("."), fqdn.lower().rstrip(".")) for name in names):
+        return ()
+    listed = ", ".join(dict.fromkeys(names)) or "no name"
+    return (f"it is for {listed}, not for {fqdn}",)
+
+
+def _covers(name: str, fqdn: str) -> bool:
+    """Compare as RFC 6125, 6.4.3: ``*`` stands for the whole first label and for one label only."""
+    if name == fqdn:
+        return True
+    star, dot, domain = name.partition(".")
+    label, _, rest = fqdn.partition(".")
+    return bool(star == "*" and dot and "." in domain and label) and domain == rest
+
+
+def _validity_problems(facts: CertificateFacts, now: datetime) -> tuple[str, ...]:
+    if now > facts.not_after:
+        return (f"it expired on {facts.not_after:%Y-%m-%d}",)
+    if now < facts.not_before:
+        return (f"it is not valid before {facts.not_before:%Y-%m-%d %H:%M} UTC",)
+    return ()
+
+
+def _use_problems(facts: CertificateFacts) -> tuple[str, ...]:
+    usages = facts.extended_key_usages
+    problems = []
+    if usages and SERVER_AUTH not in usages and ANY_USAGE not in usages:
+        problems.append("it is not for servers: extended key usage serverAuth is missing")
+    # A self-signed certificate made with `openssl req -x509` says CA:TRUE, and serves well.
+    if facts.is_ca and facts.subject != facts.issuer:
+        problems.append("it is an authority's certificate, not a server's")
+    return tuple(problems)
+
+
+def _issuer_problems(facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None) -> tuple[str, ...]:
+    if kind == "self_signed" and facts.subject != facts.issuer:
+        return (f"it is not self-signed, but issued by {facts.issuer}",)
+    if kind == "issued_by" and issuer is not None and facts.issuer != issuer.subject:
+        return (f"it is issued by {facts.issuer}, not by {issuer.subject}",)
+    return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
@@ -65,3 +66,18 @@ class Estate(Section):
     """When apply may change hosts; none listed: always."""
     security_manager_plus: tuple[SecurityManagerPlus, ...] = ()
     """Security Manager Plus servers (SP-01)."""
+
+    @cached_property
+    def notification_server_by_name(self) -> dict[str, NotificationServer]:
+        """Notification Servers by name."""
+        return {server.name: server for server in self.notification_servers}
+
+    @cached_property
+    def site_server_by_name(self) -> dict[str, SiteServer]:
+        """Site servers by name."""
+        return {server.name: server for server in self.site_servers}
+
+    @cached_property
+    def settings_by_server(self) -> dict[str, SiteServerSettings]:
+        """Global site server settings by Notification Server (SS-01)."""
+        return {settings.notification_server: settings for settings in self.site_server_settings}

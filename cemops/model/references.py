@@ -1,35 +1,42 @@
 """What the sections of an estate say about each other must hold together: names, hierarchy, ports, platforms.
 
-A pydantic model sees one section; this sees them all. Every problem is reported, none stops the others.
+A pydantic model sees one section; these checks see them all. Every problem is reported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from cemops.model import allow_list_checks, belonging_checks, machine_checks, name_checks
+from cemops.model.reference_problem import DocumentPath, ReferenceProblem
 
+if TYPE_CHECKING:
     from cemops.model.estate import Estate
 
-DocumentPath = tuple[str | int, ...]
-"""A place in the file, as keys and list positions: ``("gateways", 0, "listen", "port")``."""
+__all__ = ["DocumentPath", "ReferenceProblem", "reference_problems"]
 
-
-@dataclass(frozen=True)
-class ReferenceProblem:
-    """One thing that does not hold together. ``fact`` is the id in DOMAIN.md that it breaks, if one does."""
-
-    path: DocumentPath
-    message: str
-    fact: str | None = None
+CHECKS = (
+    name_checks.unknown_names,
+    name_checks.duplicate_names,
+    name_checks.reserved_names,
+    belonging_checks.parent_cycles,
+    belonging_checks.root_authorities,
+    belonging_checks.issuing_authorities,
+    belonging_checks.internet_site_servers,
+    belonging_checks.foreign_policies,
+    belonging_checks.organizational_groups,
+    allow_list_checks.listed_twice,
+    allow_list_checks.settings_once,
+    allow_list_checks.listed_without_port,
+    allow_list_checks.console_ports,
+    allow_list_checks.clashing_targets,
+    machine_checks.platforms,
+    machine_checks.logons,
+    machine_checks.listen_addresses,
+)
+"""Every check, in the order in which its problems are given."""
 
 
 def reference_problems(estate: Estate) -> tuple[ReferenceProblem, ...]:
-    """Give everything that does not hold together between the sections of an estate, check after check."""
-    return tuple(_all_problems(estate))
-
-
-def _all_problems(estate: Estate) -> Iterator[ReferenceProblem]:
-    return iter(())
+    """Give everything that does not hold together between the sections of an estate."""
+    return tuple(problem for check in CHECKS for problem in check(estate))

@@ -120,19 +120,20 @@ def allow_list(estate: Estate, gateway: Gateway) -> tuple[Target, ...]:
     In the order of the file; names of one server in the order fqdn, alternate FQDN, aliases, further names;
     nothing twice.
     """
-    return _once(target for listed in gateway.servers for target in _targets_of(estate, listed))
+    return _once(target for listed in gateway.servers for target in targets_of(estate, listed))
 
 
 def canonical_targets(estate: Estate, gateway: Gateway) -> tuple[Target, ...]:
     """Give one target for each listed server: its FQDN."""
-    return _once(_targets_of(estate, listed)[0] for listed in gateway.servers)
+    return _once(targets_of(estate, listed)[0] for listed in gateway.servers)
 
 
 def _once(targets: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(targets))
 
 
-def _targets_of(estate: Estate, listed: ListedServer) -> tuple[Target, ...]:
+def targets_of(estate: Estate, listed: ListedServer) -> tuple[Target, ...]:
+    """Give the targets of one entry of an allow-list, the server's FQDN first. Raises UnknownNameError."""
     names: tuple[str | None, ...]
     if isinstance(listed, ListedNotificationServer):
         ns = notification_server(estate, listed.notification_server)
@@ -143,6 +144,12 @@ def _targets_of(estate: Estate, listed: ListedServer) -> tuple[Target, ...]:
         names = (server.fqdn, *listed.also_known_as)
         port = effective_web(estate, server).cem.port
     return tuple(Target(listed.server, listed.kind, host, port) for host in names if host is not None)
+
+
+def has_server(estate: Estate, listed: ListedServer) -> bool:
+    """Tell whether an entry of an allow-list names a server that is declared."""
+    servers = estate.notification_servers if listed.kind == "notification_server" else estate.site_servers
+    return any(server.name == listed.server for server in servers)
 
 
 def served_notification_servers(estate: Estate, gateway: Gateway) -> tuple[str, ...]:

@@ -1,0 +1,141 @@
+"""What belongs to which Notification Server: hierarchy, authorities, site servers, policies, packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cemops.model.reference_problem import ReferenceProblem
+from cemops.model.referenced_names import references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cemops.model.estate import Estate
+    from cemops.model.reference_problem import DocumentPath
+
+
+def parent_cycles(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find Notification Servers that are above themselves (NS-06)."""
+    for i, server in enumerate(estate.notification_servers):
+        chain = _chain(estate, server.name)
+        if len(chain) > 1 and chain[-1] == server.name:
+            yield ReferenceProblem(
+                ("notification_servers", i, "parent"),
+                f"{' > '.join(chain)} is a circle: one of them must have no parent",
+                "NS-06",
+            )
+
+
+def _chain(estate: Estate, name: str) -> list[str]:
+    """Follow parents from a name until there is none, or one comes again (which then ends the list)."""
+    parents = {server.name: server.parent for server in estate.notification_servers}
+    chain = [name]
+    parent = parents.get(name)
+    while parent is not None and parent not in chain:
+        chain.append(parent)
+        parent = parents.get(parent)
+    if parent is not None:
+        chain.append(parent)
+    return chain
+
+
+def root_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find root authorities that are no NS root, or the root of another NS (CE-01)."""
+    for i, server in enumerate(estate.notification_servers):
+        authority = estate.authorities.get(server.root_authority)
+        if authority is None:
+            continue
+        path = ("notification_servers", i, "root_authority")
+        if authority.kind != "ns-root":
+            yield ReferenceProblem(
+                path,
+                f"{server.root_authority} is of kind {authority.kind}, but agents' certificates come from an"
+                " ns-root: name an authority of that kind",
+                "CE-01",
+            )
+        elif authority.notification_server not in (None, server.name):
+            yield ReferenceProblem(
+                path,
+                f"{server.root_authority} is the root of {authority.notification_server}, not of"
+                f" {server.name}: each Notification Server has its own",
+                "CE-01",
+            )
+
+
+def issuing_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find ``issued_by`` that names an authority which cannot issue a server's certificate."""
+    for reference in references(estate):
+        authority = estate.authorities.get(reference.name)
+        if reference.path[-1] != "issued_by" or authority is None:
+            continue
+        if authority.source == "external":
+            yield ReferenceProblem(
+                reference.path,
+                f"{reference.name} is external, so there is no key to issue with: have the certificate made"
+                " there and declare it as pfx",
+                "CE-11",
+            )
+        elif authority.kind == "ns-root":
+            yield ReferenceProblem(
+                reference.path,
+                f"{reference.name} is an ns-root, which issues agents' certificates: name a site-server-root"
+                " or a gateway-ca",
+                "CE-01",
+            )
+
+
+def internet_site_servers(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find Internet sites with a site server of another Notification Server (P-05)."""
+    home = {server.name: server.notification_server for server in estate.site_servers}
+    for i, site in enumerate(estate.internet_sites):
+        for k, name in enumerate(site.site_servers):
+            if home.get(name, site.notification_server) != site.notification_server:
+                yield ReferenceProblem(
+                    ("internet_sites", i, "site_servers", k),
+                    f"{name} belongs to {home[name]}, and the site {site.name!r} to"
+                    f" {site.notification_server}: name site servers of one Notification Server",
+                    "P-05",
+                )
+
+
+def foreign_policies(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find packages and profiles with a policy that their Notification Server does not have.
+
+    Policies replicate downwards (NS-06), so a server may use one of a server above it.
+    """
+    owners: dict[str, set[str]] = {}
+    for policy in estate.policies:
+        owners.setdefault(policy.name, set()).add(policy.notification_server)
+    for path, name, user in _policy_users(estate):
+        having = owners.get(name)
+        if having is not None and not having & set(_chain(estate, user)):
+            yield ReferenceProblem(
+                path,
+                f"the policy {name!r} belongs to {', '.join(sorted(having))}, and {user} gets none from"
+                " there: name a policy of its own or of a server above it",
+                "NS-06",
+            )
+
+
+def _policy_users(estate: Estate) -> Iterator[tuple[DocumentPath, str, str]]:
+    """Give the place, the policy and the Notification Server of everything that names a policy."""
+    for i, package in enumerate(estate.offline_packages):
+        yield ("offline_packages", i, "policy"), package.policy, package.notification_server
+    for i, profile in enumerate(estate.communication_profiles):
+        if profile.policy is not None:
+            yield ("communication_profiles", i, "policy"), profile.policy, profile.notification_server
+
+
+def organizational_groups(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find packages with an organizational group that their NS does not declare (OP-01)."""
+    groups = {server.name: server.organizational_groups for server in estate.notification_servers}
+    for i, package in enumerate(estate.offline_packages):
+        declared = groups.get(package.notification_server, ())
+        for k, group in enumerate(package.organizational_groups):
+            if declared and group not in declared:
+                yield ReferenceProblem(
+                    ("offline_packages", i, "organizational_groups", k),
+                    f"{package.notification_server} has no organizational group {group!r}: declare it there,"
+                    f" or use one of {', '.join(declared)}",
+                    "OP-01",
+                )

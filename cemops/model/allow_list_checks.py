@@ -45,9 +45,9 @@ def listed_without_port(estate: Estate) -> Iterator[ReferenceProblem]:
     """Find site servers on an allow-list that have no CEM port: CEM is off, or no settings are declared."""
     for i, gateway in enumerate(estate.gateways):
         for k, listed in enumerate(gateway.servers):
-            server = _site_server(estate, listed.server) if listed.kind == "site_server" else None
-            if server is None:
+            if listed.kind != "site_server" or not topology.has_server(estate, listed):
                 continue
+            server = topology.site_server(estate, listed.server)
             path: DocumentPath = ("gateways", i, "servers", k, "site_server")
             if not _has_settings(estate, server):
                 yield ReferenceProblem(
@@ -60,8 +60,8 @@ def listed_without_port(estate: Estate) -> Iterator[ReferenceProblem]:
             elif not topology.effective_web(estate, server).cem.enabled:
                 yield ReferenceProblem(
                     path,
-                    f"{server.name} is listed, but its CEM binding is off: set cem.enabled to true, or take it"
-                    " off the list",
+                    f"{server.name} is listed, but its CEM binding is off: set cem.enabled to true, or take"
+                    " the server off the list",
                     "IG-02",
                 )
 
@@ -132,10 +132,6 @@ def _targets_by_entry(estate: Estate, gateway: Gateway) -> Iterator[tuple[int, T
         if topology.has_server(estate, listed):
             for target in topology.targets_of(estate, listed):
                 yield k, target
-
-
-def _site_server(estate: Estate, name: str) -> SiteServer | None:
-    return next((server for server in estate.site_servers if server.name == name), None)
 
 
 def _has_settings(estate: Estate, server: SiteServer) -> bool:

@@ -49,17 +49,17 @@ class Target:
 
 def notification_server(estate: Estate, name: str) -> NotificationServer:
     """Find a Notification Server by its name. Raises UnknownNameError."""
-    for server in estate.notification_servers:
-        if server.name == name:
-            return server
+    found = estate.notification_server_by_name.get(name)
+    if found is not None:
+        return found
     raise UnknownNameError(f"there is no Notification Server {name}: declare it in notification_servers")
 
 
 def site_server(estate: Estate, name: str) -> SiteServer:
     """Find a site server by its name. Raises UnknownNameError."""
-    for server in estate.site_servers:
-        if server.name == name:
-            return server
+    found = estate.site_server_by_name.get(name)
+    if found is not None:
+        return found
     raise UnknownNameError(f"there is no site server {name}: declare it in site_servers")
 
 
@@ -87,10 +87,7 @@ def credential(estate: Estate, name: str) -> Credential:
 
 def settings_of(estate: Estate, notification_server_name: str) -> SiteServerSettings | None:
     """Give the global site server settings of an NS (SS-01), None where none are declared."""
-    for settings in estate.site_server_settings:
-        if settings.notification_server == notification_server_name:
-            return settings
-    return None
+    return estate.settings_by_server.get(notification_server_name)
 
 
 def effective_web(estate: Estate, server: SiteServer) -> WebConfiguration:
@@ -148,8 +145,9 @@ def targets_of(estate: Estate, listed: ListedServer) -> tuple[Target, ...]:
 
 def has_server(estate: Estate, listed: ListedServer) -> bool:
     """Tell whether an entry of an allow-list names a server that is declared."""
-    servers = estate.notification_servers if listed.kind == "notification_server" else estate.site_servers
-    return any(server.name == listed.server for server in servers)
+    if listed.kind == "notification_server":
+        return listed.server in estate.notification_server_by_name
+    return listed.server in estate.site_server_by_name
 
 
 def served_notification_servers(estate: Estate, gateway: Gateway) -> tuple[str, ...]:

@@ -1,0 +1,125 @@
+"""The estate file as a text: to data with places, to the estate, and every problem at its line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from cemops.errors import EstateError, Problem
+from cemops.model.estate import Estate
+from cemops.model.model_errors import ModelError, explain
+from cemops.model.references import reference_problems
+from cemops.model.text import shown
+from cemops.model.yaml_syntax import Mark
+from cemops.model.yaml_text import Path, read_yaml
+
+_SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+def format_path(path: Path) -> str:
+    """Return a path as people read it: ``gateways[0].listen.port``; an unusual key stands in brackets."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _SIMPLE_KEY.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{shown(part)}]"
+    return text
+
+
+@dataclass(frozen=True)
+class Document:
+    """Where everything stands in one estate file.
+
+    ``data`` is what the YAML means, in plain values; ``values`` and ``keys`` give line and column (from 1)
+    of each value and of each key by its path, such as ``("gateways", 0, "listen", "port")``.
+    """
+
+    file: str
+    data: object
+    values: Mapping[Path, Mark]
+    keys: Mapping[Path, Mark]
+
+    def place(self, path: Path) -> Mark:
+        """Return line and column of the value, or of the nearest section around it in the file."""
+        return self._nearest(path, self.values)
+
+    def problem(self, path: Path, message: str, fact: str | None = None, *, at_key: bool = False) -> Problem:
+        """Place a problem: at the value, or at its key, else at the nearest section around it."""
+        mark = self.keys.get(path) if at_key else None
+        line, column = mark or self.place(path)
+        return Problem(format_path(path), message, self.file, line, column, fact)
+
+    @staticmethod
+    def _nearest(path: Path, marks: Mapping[Path, Mark]) -> Mark:
+        for length in range(len(path), -1, -1):
+            mark = marks.get(path[:length])
+            if mark is not None:
+                return mark
+        return (1, 1)
+
+
+@dataclass(frozen=True)
+class LoadedText:
+    """An estate, and where its parts stand in the text it was read from."""
+
+    estate: Estate
+    document: Document
+
+
+def parse_document(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
+    """Read YAML without a look at its meaning; ``file`` is the name for messages. Never raises.
+
+    The problems are those of the text alone: broken YAML, surprising values, keys that stand twice, a
+    document that is no section.
+    """
+    tree = read_yaml(text)
+    problems = [
+        Problem(format_path(complaint.path), complaint.message, file, *complaint.mark)
+        for complaint in tree.complaints
+    ]
+    if tree.readable and not isinstance(tree.data, dict):
+        line, column = tree.values.get((), (1, 1))
+        message = "an estate is a section of KEY: VALUE lines: begin the file with cemops: 1"
+        problems.append(Problem("", message, file, line, column))
+    data = tree.data if tree.readable and isinstance(tree.data, dict) else None
+    return Document(file, data, tree.values, tree.keys), tuple(problems)
+
+
+def load_estate_text(text: str, file: str) -> LoadedText:
+    """Return the estate that a text declares. ``file`` is the name of the file, for messages.
+
+    Raises EstateError with every problem of text, model and references, in the order of the file.
+    """
+    document, problems = parse_document(text, file)
+    if document.data is None:
+        raise EstateError(problems)
+    refused = {problem.path for problem in problems}
+    try:
+        estate = Estate.model_validate(document.data)
+    except ValidationError as error:
+        found = [
+            _placed(document, explained)
+            for explained in explain(error, Estate)
+            if format_path(explained.path) not in refused
+        ]
+        raise EstateError(_in_order([*problems, *found])) from None
+    problems += tuple(
+        document.problem(found.path, found.message, found.fact) for found in reference_problems(estate)
+    )
+    if problems:
+        raise EstateError(_in_order(problems))
+    return LoadedText(estate, document)
+
+
+def _placed(document: Document, error: ModelError) -> Problem:
+    return document.problem(error.path, error.message, at_key=error.at_key)
+
+
+def _in_order(problems: list[Problem] | tuple[Problem, ...]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))

@@ -1,0 +1,179 @@
+"""Pydantic's errors in plain sentences: what is wrong and what to write instead. Values are not repeated.
+
+A message shows what stands in the file only where a fixed list of words is possible, never in a field that
+takes text of any kind: a secret may have been written there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cemops.model.schema_walk import Path, Place, known_keys, place_of, tags_of
+from cemops.model.text import shown
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+MOST_KEYS_LISTED = 24
+_WORDS_LENGTH = 24
+
+_WHOLE_NUMBER = "a whole number is expected here: write it without quotes, fraction or unit, as in 60"
+_SECTION = "a section is expected here: write KEY: VALUE lines below, or {KEY: VALUE}"
+_LIST = "a list is expected here: write [A, B], or a line that begins with - for each entry"
+_TEXT = "text is expected here: write one value, in quotes if YAML reads it as something else"
+_FLAG = "a switch is expected here: write true or false, without quotes"
+
+_FIXED: Mapping[str, str] = types.MappingProxyType(
+    {
+        **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE_NUMBER),
+        **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), _SECTION),
+        **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"), _LIST),
+        **dict.fromkeys(("bool_type", "bool_parsing"), _FLAG),
+        "string_type": _TEXT,
+        "string_pattern_mismatch": "the value holds characters that are not possible: write a plain name",
+        "none_required": "no value is possible here: leave the key out",
+    }
+)
+_BOUNDS: tuple[tuple[str, str, str], ...] = (
+    ("greater_than_equal", "ge", "the number is too small: write {} or more"),
+    ("greater_than", "gt", "the number is too small: write more than {}"),
+    ("less_than_equal", "le", "the number is too large: write {} or less"),
+    ("less_than", "lt", "the number is too large: write less than {}"),
+    ("too_short", "min_length", "there are too few entries: write {} or more"),
+    ("too_long", "max_length", "there are too many entries: write {} or fewer"),
+    ("string_too_short", "min_length", "the text is too short: write {} characters or more"),
+    ("string_too_long", "max_length", "the text is too long: write {} characters or fewer"),
+)
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """One error of the model, at its place in the document. ``kind`` is pydantic's name of the error."""
+
+    path: Path
+    message: str
+    kind: str
+    annotation: object
+    """What the value should be."""
+    at_key: bool = False
+    """The key is wrong, not its value."""
+
+
+def explain(error: ValidationError, root: type[BaseModel]) -> tuple[ModelError, ...]:
+    """Return every error once, at its place in the document, in plain words; ``root`` was validated."""
+    found: dict[tuple[Path, str], ModelError] = {}
+    for detail in error.errors(include_url=False):
+        place = place_of(detail["loc"], root)
+        explained = _explain_one(detail, place)
+        found.setdefault((explained.path, explained.message), explained)
+    return tuple(found.values())
+
+
+def suggestion(written: str, possible: tuple[str, ...]) -> str | None:
+    """Return the nearest of the possible words, None if none is near."""
+    near = difflib.get_close_matches(written.lower(), possible, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def _explain_one(detail: ErrorDetails, place: Place) -> ModelError:
+    kind = detail["type"]
+    special = _SPECIAL.get(kind)
+    if special is not None:
+        return special(detail, place)
+    return ModelError(place.path, _sentence(detail), kind, place.annotation, at_key=place.at_key)
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("value_error", "assertion_error"):
+        return str(context.get("error", "the value does not fit"))
+    if detail["input"] is None and kind in _FIXED:
+        return f"there is no value: write one, or leave the key out ({_FIXED[kind].partition(':')[0]})"
+    if kind in _FIXED:
+        return _FIXED[kind]
+    for bound, limit, sentence in _BOUNDS:
+        if kind == bound:
+            return sentence.format(context.get(limit))
+    return detail["msg"]
+
+
+def _missing(detail: ErrorDetails, place: Place) -> ModelError:
+    message = f"the key {place.path[-1]} is missing: add it"
+    return ModelError(place.path, message, detail["type"], place.annotation)
+
+
+def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
+    key = str(place.path[-1])
+    keys = known_keys(place.section) if place.section else ()
+    near = suggestion(key, keys)
+    if near is not None:
+        advice = f"did you mean '{near}'?"
+    elif keys and len(keys) <= MOST_KEYS_LISTED:
+        advice = f"this section knows {', '.join(keys)}"
+    else:
+        advice = "delete it, or correct it"
+    return ModelError(place.path, f"unknown key {shown(key)}: {advice}", detail["type"], None, at_key=True)
+
+
+def _word(detail: ErrorDetails, place: Place) -> ModelError:
+    return ModelError(
+        place.path, _one_of(detail["input"], detail["ctx"]["expected"]), detail["type"], place.annotation
+    )
+
+
+def _one_of(written: object, expected: str) -> str:
+    """Say which words are possible. ``expected`` is pydantic's list: ``'ssh', 'winrm' or 'none'``."""
+    words = expected.replace(" or ", ", ")
+    possible = tuple(word.strip("'") for word in words.split(", "))
+    near = (
+        suggestion(written, possible) if isinstance(written, str) and len(written) <= _WORDS_LENGTH else None
+    )
+    if near is not None:
+        return f"{shown(str(written))} is not possible here: did you mean '{near}'? One of {words} is"
+    return f"this value is not possible here: write {'one of ' if len(possible) > 1 else ''}{words}"
+
+
+def _wrong_form(detail: ErrorDetails, place: Place) -> ModelError:
+    context = detail["ctx"]
+    key = context["discriminator"].strip("'")
+    message = _one_of(context["tag"], context["expected_tags"])
+    return ModelError((*place.path, key), message, detail["type"], None)
+
+
+def _no_form(detail: ErrorDetails, place: Place) -> ModelError:
+    key = detail["ctx"]["discriminator"].strip("'")
+    if not isinstance(detail["input"], Mapping):
+        return ModelError(place.path, _SECTION, detail["type"], place.annotation)
+    return ModelError((*place.path, key), f"the key {key} is missing: add it", "missing", place.annotation)
+
+
+def _one_of_these(detail: ErrorDetails, place: Place) -> ModelError:
+    """Explain a section of several forms of which none, or more than one, is written."""
+    written, tags = detail["input"], tags_of(place.annotation)
+    if not isinstance(written, Mapping):
+        return ModelError(place.path, f"{_SECTION}; {detail['msg']}", detail["type"], place.annotation)
+    if not any(tag in written for tag in tags):
+        for key in written:
+            near = suggestion(str(key), tags)
+            if near is not None:
+                message = f"unknown key {shown(str(key))}: did you mean '{near}'?"
+                return ModelError((*place.path, key), message, detail["type"], None, at_key=True)
+    return ModelError(place.path, detail["msg"], detail["type"], place.annotation)
+
+
+_SPECIAL: Mapping[str, Callable[[ErrorDetails, Place], ModelError]] = types.MappingProxyType(
+    {
+        "missing": _missing,
+        "extra_forbidden": _unknown_key,
+        "literal_error": _word,
+        "enum": _word,
+        "union_tag_invalid": _wrong_form,
+        "union_tag_not_found": _no_form,
+        "one_of_these": _one_of_these,
+    }
+)

@@ -5,10 +5,10 @@
 #   requirements/system-packages.sh            programs of the lab and the tests
 #   requirements/system-packages.sh venv       Python's venv module alone (PYTHON names the interpreter)
 #
+# Programs are looked for on PATH; make adds /usr/sbin and /sbin to it.
 # Servers that a package brings are neither started nor enabled: the lab starts its own on loopback.
 set -eu
 
-PATH="$PATH:/usr/sbin:/sbin"
 PYTHON="${PYTHON:-python3}"
 
 has_program() { command -v "$1" >/dev/null 2>&1; }

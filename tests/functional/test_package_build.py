@@ -1,0 +1,53 @@
+"""The package that somebody installs: what has to be in it beside the modules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def test_the_package_holds_every_template_and_shell_program(wheel: zipfile.ZipFile) -> None:
+    templates = {f"cemops/{path.relative_to(ROOT)}" for path in (ROOT / "templates").rglob("*.j2")}
+    programs = {str(path.relative_to(ROOT)) for path in (ROOT / "cemops").rglob("*.sh")}
+    assert templates
+    assert programs
+    assert templates | programs <= set(wheel.namelist())
+
+
+def test_the_package_says_that_it_is_typed(wheel: zipfile.ZipFile) -> None:
+    assert "cemops/py.typed" in wheel.namelist()
+
+
+def test_the_package_brings_the_command_and_the_connector(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    text = wheel.read(name).decode()
+    assert "cemops = cemops.cli.main:main" in text
+    assert "[pyinfra.connectors]" in text
+
+
+def test_the_package_holds_nothing_but_cemops(wheel: zipfile.ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"cemops"}

@@ -5,7 +5,8 @@ A pid alone is no identity (pids are used again), so a process is the pair of pi
 killed in between, everything that came to life through an ssh session: httpd, dead-man timers) is
 recognised by the environment variable ``CEMOPS_LAB=<folder>``, which the lab gives to each process and
 which each sshd sets in its sessions. sshd itself overwrites its environment with its title; it is
-recognised by its standard error, the log in the lab's folder. Nothing else is ever signalled.
+recognised by its standard error, the log in the lab's folder; httpd also by the configuration file that
+its command line names. Nothing else is ever signalled.
 """
 
 from __future__ import annotations
@@ -97,7 +98,12 @@ def _pids() -> Iterator[int]:
             yield int(entry.name)
 
 
-def has_marker(pid: int, folder: Path) -> bool:
+def belongs_to(pid: int, folder: Path) -> bool:
+    """Tell whether the process is one of the lab in ``folder``; False for one that may not be looked at."""
+    return _has_marker(pid, folder) or _is_sshd_of(pid, folder) or _is_httpd_of(pid, folder)
+
+
+def _has_marker(pid: int, folder: Path) -> bool:
     """Tell whether the process carries this lab's marker in its environment."""
     try:
         environment = (_PROC / str(pid) / "environ").read_bytes()
@@ -117,13 +123,20 @@ def _is_sshd_of(pid: int, folder: Path) -> bool:
     return errors.startswith(f"{folder}/")
 
 
+def _is_httpd_of(pid: int, folder: Path) -> bool:
+    """Tell whether it is an httpd that a file of the lab configures; its environment may be cleared."""
+    try:
+        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return words[0].rpartition(b"/")[2] in {b"apache2", b"httpd"} and any(
+        word.startswith(f"{folder}/".encode()) for word in words[1:]
+    )
+
+
 def marked_processes(folder: Path) -> tuple[ProcessIdentity, ...]:
     """Return the living processes of the lab in ``folder``, except this one."""
-    found = (
-        identify(pid)
-        for pid in _pids()
-        if pid != os.getpid() and (has_marker(pid, folder) or _is_sshd_of(pid, folder))
-    )
+    found = (identify(pid) for pid in _pids() if pid != os.getpid() and belongs_to(pid, folder))
     return tuple(identity for identity in found if identity is not None)
 
 

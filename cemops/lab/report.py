@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cemops.errors import CemopsError
 from cemops.lab.folder import GatewayPlace, LabState, is_lab, read_state, resolve_folder
-from cemops.lab.processes import has_marker, identify
+from cemops.lab.processes import belongs_to, identify
 
 Condition = Literal["none", "stopped", "partial", "running"]
 
@@ -87,7 +87,7 @@ def _condition(state: LabState) -> Condition:
 
 def _httpd(folder: Path, place: GatewayPlace) -> ProcessReport:
     pid = _pid(Path(place.root) / "run" / "httpd.pid")
-    alive = pid is not None and identify(pid) is not None and has_marker(pid, folder)
+    alive = pid is not None and identify(pid) is not None and belongs_to(pid, folder)
     return ProcessReport(place.host, "httpd", (place.address,), pid if alive else None, alive)
 
 

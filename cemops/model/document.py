@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from cemops.errors import EstateError, Problem
 from cemops.model.estate import Estate
-from cemops.model.model_errors import ModelError, explain
+from cemops.model.mending import mend
+from cemops.model.model_errors import explain
 from cemops.model.references import reference_problems
 from cemops.model.text import shown
 from cemops.model.yaml_syntax import Mark
@@ -104,22 +105,32 @@ def load_estate_text(text: str, file: str) -> LoadedText:
         estate = Estate.model_validate(document.data)
     except ValidationError as error:
         found = [
-            _placed(document, explained)
+            document.problem(explained.path, explained.message, at_key=explained.at_key)
             for explained in explain(error, Estate)
             if format_path(explained.path) not in refused
         ]
-        raise EstateError(_in_order([*problems, *found])) from None
-    problems += tuple(
-        document.problem(found.path, found.message, found.fact) for found in reference_problems(estate)
-    )
-    if problems:
-        raise EstateError(_in_order(problems))
+        # The rest of the file is checked too, so that one run shows everything that is wrong in it.
+        mended = mend(document.data, error)
+        rest = _between_sections(document, mended.estate, mended.touched) if mended else []
+        raise EstateError(_in_order([*problems, *found, *rest])) from None
+    found = _between_sections(document, estate, ())
+    if problems or found:
+        raise EstateError(_in_order([*problems, *found]))
     return LoadedText(estate, document)
 
 
-def _placed(document: Document, error: ModelError) -> Problem:
-    return document.problem(error.path, error.message, at_key=error.at_key)
+def _between_sections(document: Document, estate: Estate, touched: tuple[Path, ...]) -> list[Problem]:
+    """Give the cross-reference problems, but those that may come of a place that was mended."""
+    return [
+        document.problem(found.path, found.message, found.fact)
+        for found in reference_problems(estate)
+        if not any(_contains(path, found.path) or _contains(found.path, path) for path in touched)
+    ]
 
 
-def _in_order(problems: list[Problem] | tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _contains(outer: Path, inner: Path) -> bool:
+    return inner[: len(outer)] == outer
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))

@@ -58,8 +58,8 @@ class ModelError:
     path: Path
     message: str
     kind: str
-    annotation: object
-    """What the value should be."""
+    place: Place
+    """The value that the model refused: ``path``, or the section around it."""
     at_key: bool = False
     """The key is wrong, not its value."""
 
@@ -85,7 +85,7 @@ def _explain_one(detail: ErrorDetails, place: Place) -> ModelError:
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(detail, place)
-    return ModelError(place.path, _sentence(detail), kind, place.annotation, at_key=place.at_key)
+    return ModelError(place.path, _sentence(detail), kind, place, at_key=place.at_key)
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -104,7 +104,7 @@ def _sentence(detail: ErrorDetails) -> str:
 
 def _missing(detail: ErrorDetails, place: Place) -> ModelError:
     message = f"the key {place.path[-1]} is missing: add it"
-    return ModelError(place.path, message, detail["type"], place.annotation)
+    return ModelError(place.path, message, detail["type"], place)
 
 
 def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
@@ -117,13 +117,11 @@ def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
         advice = f"this section knows {', '.join(keys)}"
     else:
         advice = "delete it, or correct it"
-    return ModelError(place.path, f"unknown key {shown(key)}: {advice}", detail["type"], None, at_key=True)
+    return ModelError(place.path, f"unknown key {shown(key)}: {advice}", detail["type"], place, at_key=True)
 
 
 def _word(detail: ErrorDetails, place: Place) -> ModelError:
-    return ModelError(
-        place.path, _one_of(detail["input"], detail["ctx"]["expected"]), detail["type"], place.annotation
-    )
+    return ModelError(place.path, _one_of(detail["input"], detail["ctx"]["expected"]), detail["type"], place)
 
 
 def _one_of(written: object, expected: str) -> str:
@@ -142,28 +140,28 @@ def _wrong_form(detail: ErrorDetails, place: Place) -> ModelError:
     context = detail["ctx"]
     key = context["discriminator"].strip("'")
     message = _one_of(context["tag"], context["expected_tags"])
-    return ModelError((*place.path, key), message, detail["type"], None)
+    return ModelError((*place.path, key), message, detail["type"], place)
 
 
 def _no_form(detail: ErrorDetails, place: Place) -> ModelError:
     key = detail["ctx"]["discriminator"].strip("'")
     if not isinstance(detail["input"], Mapping):
-        return ModelError(place.path, _SECTION, detail["type"], place.annotation)
-    return ModelError((*place.path, key), f"the key {key} is missing: add it", "missing", place.annotation)
+        return ModelError(place.path, _SECTION, detail["type"], place)
+    return ModelError((*place.path, key), f"the key {key} is missing: add it", "missing", place)
 
 
 def _one_of_these(detail: ErrorDetails, place: Place) -> ModelError:
     """Explain a section of several forms of which none, or more than one, is written."""
     written, tags = detail["input"], tags_of(place.annotation)
     if not isinstance(written, Mapping):
-        return ModelError(place.path, f"{_SECTION}; {detail['msg']}", detail["type"], place.annotation)
+        return ModelError(place.path, f"{_SECTION}; {detail['msg']}", detail["type"], place)
     if not any(tag in written for tag in tags):
         for key in written:
             near = suggestion(str(key), tags)
             if near is not None:
                 message = f"unknown key {shown(str(key))}: did you mean '{near}'?"
-                return ModelError((*place.path, key), message, detail["type"], None, at_key=True)
-    return ModelError(place.path, detail["msg"], detail["type"], place.annotation)
+                return ModelError((*place.path, key), message, detail["type"], place, at_key=True)
+    return ModelError(place.path, detail["msg"], detail["type"], place)
 
 
 _SPECIAL: Mapping[str, Callable[[ErrorDetails, Place], ModelError]] = types.MappingProxyType(

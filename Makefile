@@ -17,7 +17,8 @@ INSTALL := $(PIP) install -qq
 PIP_COMPILE ?= pip-compile
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile
+# inline-snapshot changes files only when asked to; beside xdist it says so in five lines each time.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --inline-snapshot=disable
 
 .PHONY: help
 help: ## list the targets

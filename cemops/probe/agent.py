@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cemops.errors import CemopsError
-from cemops.probe.http_head import EndedError, NotHttpError, read_head
+from cemops.probe.http_head import EndedError, Head, NotHttpError, read_head
 from cemops.probe.streams import Deadline, ReplayedStream, Stream
 from cemops.probe.tls import TlsStream, alert_of, outer_context
 from cemops.probe.visit import EndingError, Notes, Outcome, Step, Visit
@@ -112,15 +112,7 @@ class Agent:
 
     def _dial_into(self, opened: list[Stream], notes: Notes) -> None:
         with notes.timing(Step.DIAL):
-            try:
-                opened.append(self._dial())
-            except TimeoutError as error:
-                raise EndingError(Outcome.CONNECT_FAILED, "cannot connect: no answer (timeout)") from error
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise EndingError(Outcome.CONNECT_FAILED, f"cannot connect: {reason}") from error
-            except CemopsError as error:
-                raise EndingError(Outcome.CONNECT_FAILED, f"cannot connect: {error}") from error
+            opened.append(_dialled(self._dial))
         opened[-1].limit(Deadline.after(self._timeout))
 
     def _outer(self, opened: list[Stream], session: ssl.SSLSession | None, notes: Notes) -> TlsStream:
@@ -159,9 +151,7 @@ class Agent:
                 raise
             head = read_head(tls)
         notes.session = _resumable(tls)
-        if head.status not in _OK:
-            text = f"{head.status} {head.reason}".rstrip()
-            raise EndingError(Outcome.REFUSED_BY_PROXY, f"the gateway answered {text}", status=head.status)
+        _refuse_unless_ok(head)
         opened.append(ReplayedStream(head.rest, tls))
         return f"opened ({head.status})", head.status
 
@@ -175,6 +165,43 @@ class Agent:
                 notes.inner = tls.presented
         opened.append(tls)
         return f"opened, inner TLS {tls.version} with {inner.host}"
+
+
+def clear_text_request(dial: Callable[[], Stream], request: bytes, *, timeout: float) -> Visit:
+    """Send ``request`` without TLS, as something that takes the port for plain HTTP would."""
+    notes = Notes()
+    opened: list[Stream] = []
+    try:
+        with notes.timing(Step.DIAL):
+            opened.append(_dialled(dial))
+        opened[0].limit(Deadline.after(timeout))
+        with notes.timing(Step.REQUEST), _translated(notes.step):
+            opened[0].send(request)
+            head = read_head(opened[0])
+        _refuse_unless_ok(head)
+    except EndingError as end:
+        return notes.visit(end.outcome, end.detail, status=end.status)
+    finally:
+        for stream in opened:
+            stream.close()
+    return notes.visit(Outcome.OPENED, f"answered {head.status}", status=head.status)
+
+
+def _dialled(dial: Callable[[], Stream]) -> Stream:
+    try:
+        return dial()
+    except TimeoutError as error:
+        raise EndingError(Outcome.CONNECT_FAILED, "cannot connect: no answer (timeout)") from error
+    except OSError as error:
+        raise EndingError(Outcome.CONNECT_FAILED, f"cannot connect: {error.strerror or error}") from error
+    except CemopsError as error:
+        raise EndingError(Outcome.CONNECT_FAILED, f"cannot connect: {error}") from error
+
+
+def _refuse_unless_ok(head: Head) -> None:
+    if head.status not in _OK:
+        text = f"{head.status} {head.reason}".rstrip()
+        raise EndingError(Outcome.REFUSED_BY_PROXY, f"the gateway answered {text}", status=head.status)
 
 
 def connect_request(target: str) -> bytes:

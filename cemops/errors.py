@@ -7,6 +7,10 @@ translated to one of these where it enters (SSH, TLS, YAML, X.509), so that no c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+ProblemKind = Literal["text", "model", "reference"]
+"""Where a problem of the estate file shows: in its text (YAML), in one field, or between sections."""
 
 
 class CemopsError(Exception):
@@ -33,9 +37,12 @@ class Problem:
     line: int = 0
     column: int = 0
     fact: str | None = None
+    kind: ProblemKind = "text"
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        place = (
+            f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        )
         return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from cemops.errors import EstateError, Problem
+from cemops.errors import EstateError, Problem, ProblemKind
 from cemops.model.estate import Estate
 from cemops.model.mending import mend
 from cemops.model.model_errors import explain
@@ -50,11 +50,19 @@ class Document:
         """Return line and column of the value, or of the nearest section around it in the file."""
         return self._nearest(path, self.values)
 
-    def problem(self, path: Path, message: str, fact: str | None = None, *, at_key: bool = False) -> Problem:
+    def problem(
+        self,
+        path: Path,
+        message: str,
+        fact: str | None = None,
+        *,
+        at_key: bool = False,
+        kind: ProblemKind = "model",
+    ) -> Problem:
         """Place a problem: at the value, or at its key, else at the nearest section around it."""
         mark = self.keys.get(path) if at_key else None
         line, column = mark or self.place(path)
-        return Problem(format_path(path), message, self.file, line, column, fact)
+        return Problem(format_path(path), message, self.file, line, column, fact, kind)
 
     @staticmethod
     def _nearest(path: Path, marks: Mapping[Path, Mark]) -> Mark:
@@ -122,7 +130,7 @@ def load_estate_text(text: str, file: str) -> LoadedText:
 def _between_sections(document: Document, estate: Estate, touched: tuple[Path, ...]) -> list[Problem]:
     """Give the cross-reference problems, but those that may come of a place that was mended."""
     return [
-        document.problem(found.path, found.message, found.fact)
+        document.problem(found.path, found.message, found.fact, kind="reference")
         for found in reference_problems(estate)
         if not any(_contains(path, found.path) or _contains(found.path, path) for path in touched)
     ]

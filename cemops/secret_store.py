@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -16,7 +17,6 @@ from cemops.errors import SecretError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 MAX_SECRET_BYTES = 64 * 1024
 """A larger file is not a password or a passphrase, but a wrong path."""
@@ -59,9 +59,8 @@ class SecretStore:
 
     def _from_file(self, reference: str, name: str) -> str:
         try:
-            path = self._folder / os.path.expanduser(name)  # noqa: PTH111 - "~user" of no such user stays as it is; Path raises
-            content = _read_private_file(reference, path)
-        except (OSError, ValueError) as error:
+            content = _read_private_file(reference, self._folder / Path(name).expanduser())
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~user of no such user
             problem = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
             raise SecretError(
                 f"the secret {reference} cannot be read ({problem}): put the secret into that file, mode 600"
@@ -70,14 +69,15 @@ class SecretStore:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             raise SecretError(f"the secret {reference} is not UTF-8 text: save the file as UTF-8") from None
-        return text.removesuffix("\n").removesuffix("\r")
+        return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
     def _from_keyring(self, reference: str, name: str) -> str:
         service, separator, user = name.partition("/")
         if not separator or not service or not user:
             raise SecretError(f"the secret {reference} names no user: write keyring:SERVICE/USER")
         try:
-            # Imported here: back ends open D-Bus connections, which only those who use a keyring should pay for.
+            # Imported here: back ends open D-Bus connections, which only those who use a keyring should pay
+            # for.
             import keyring  # noqa: PLC0415 - see above
 
             value = keyring.get_password(service, user)
@@ -87,22 +87,30 @@ class SecretStore:
                 "unlock or install a keyring back end, or use env: or file:"
             ) from None
         if value is None:
-            raise SecretError(f"the secret {reference} is not in the keyring: run `keyring set {service} {user}`")
+            raise SecretError(
+                f"the secret {reference} is not in the keyring: run `keyring set {service} {user}`"
+            )
         return value
 
 
 def _read_private_file(reference: str, path: Path) -> bytes:
-    """Read a file that only its owner may read; the checks are made on the open file, so it cannot be exchanged."""
+    """Read a file that only its owner may read; what is checked is the open file: nobody can swap it."""
     # O_NONBLOCK: a named pipe in that place must not hang the caller.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise SecretError(f"the secret {reference} is not a regular file: name a file that holds the secret")
+            raise SecretError(
+                f"the secret {reference} is not a regular file: name a file that holds the secret"
+            )
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise SecretError(f"the secret {reference} can be read by others: run `chmod 600 {path}`")
         if os.geteuid() != 0 and status.st_uid not in (0, os.geteuid()):
-            raise SecretError(f"the secret {reference} belongs to another user: run `chown {os.geteuid()} {path}`")
+            raise SecretError(
+                f"the secret {reference} belongs to another user: run `chown {os.geteuid()} {path}`"
+            )
         if status.st_size > MAX_SECRET_BYTES:
-            raise SecretError(f"the secret {reference} is larger than {MAX_SECRET_BYTES} bytes: is it the right file?")
+            raise SecretError(
+                f"the secret {reference} is larger than {MAX_SECRET_BYTES} bytes: is it the right file?"
+            )
         return file.read(MAX_SECRET_BYTES)

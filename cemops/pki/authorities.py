@@ -1,8 +1,8 @@
 """Local authorities: make one once, sign with it, and find the certificate of any authority of the estate.
 
 A local authority's key is made once and never overwritten. Its files are written in the order key, revocation
-register, certificate; so a crash leaves at most a key without certificate, which the next run completes, and a
-certificate without register means that files were lost.
+register, certificate; so a crash leaves at most a key without certificate, which the next run completes, and
+a certificate without register means that files were lost.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def common_name(estate: Estate, name: str) -> str:
 
 
 def authority_passphrase(estate: Estate, name: str, secrets: SecretStore) -> SecretStr:
-    """Return what encrypts the keys of an authority and of its agents: its own passphrase, else ``pki.passphrase``."""
+    """Return what encrypts the keys of an authority and of its agents: its own, else ``pki.passphrase``."""
     own = topology.authority(estate, name).passphrase
     return secrets.resolve(own) if own is not None else pki_passphrase(estate, secrets, f"authorities.{name}")
 
@@ -53,9 +53,10 @@ def pki_passphrase(estate: Estate, secrets: SecretStore, needed_by: str) -> Secr
 
 
 def authority_certificate(estate: Estate, folder: Path, name: str) -> CertificateFacts | None:
-    """State what the certificate of an authority says: the declared file's, or what ``pki/`` holds of a local one.
+    """State what an authority's certificate says: the declared file's, or what ``pki/`` holds of a local one.
 
-    None where a local one is not made yet, or no file is declared. ``folder`` is the folder of the estate file.
+    None where a local one is not made yet, or no file is declared. ``folder`` is the folder of the estate
+    file.
     """
     authority = topology.authority(estate, name)
     if authority.source == "local":
@@ -67,14 +68,20 @@ def authority_certificate(estate: Estate, folder: Path, name: str) -> Certificat
     return certificate_facts(read_certificate(path), str(path))
 
 
-def make_authority(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore, now: datetime) -> tuple[str, ...]:
-    """Make a local authority unless it exists; return a sentence that says so. The caller holds the folder's lock."""
+def make_authority(
+    estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore, now: datetime
+) -> tuple[str, ...]:
+    """Make a local authority unless it exists; return a sentence that says so.
+
+    The caller holds the folder's lock.
+    """
     entry = pki.authority(name)
     if pki.has(entry.certificate):
         return ()
     if pki.has(pki.crl(name)):
         raise PkiError(
-            f"{entry.certificate} is missing, but {pki.crl(name)} is there: restore the pki folder from its backup"
+            f"{entry.certificate} is missing, but {pki.crl(name)} is there: "
+            "restore the pki folder from its backup"
         )
     passphrase = authority_passphrase(estate, name, secrets)
     if pki.has(entry.key):
@@ -87,11 +94,16 @@ def make_authority(estate: Estate, pki: PkiFolder, name: str, secrets: SecretSto
     validity = years_from(now, topology.authority(estate, name).valid_years)
     certificate = self_signed_authority(common_name(estate, name), key, validity)
     pki.write_once(entry.certificate, certificate_pem(certificate))
-    return (f"made the authority {name} ({common_name(estate, name)}), valid until {validity.not_after:%Y-%m-%d}",)
+    return (
+        f"made the authority {name} ({common_name(estate, name)}), valid until {validity.not_after:%Y-%m-%d}",
+    )
 
 
 def load_issuer(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore) -> Issuer:
-    """Return a local authority, ready to sign. PkiError where its files are missing or do not belong together."""
+    """Return a local authority, ready to sign.
+
+    PkiError where its files are missing or do not belong together.
+    """
     if topology.authority(estate, name).source != "local":
         raise PkiError(
             f"authorities.{name} is not local, so cemops has no key to issue with: "
@@ -104,7 +116,9 @@ def load_issuer(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore)
     certificate = read_certificate(entry.certificate)
     key = read_encrypted_key(entry.key, authority_passphrase(estate, name, secrets))
     if not key_matches(key, certificate_facts(certificate, str(entry.certificate))):
-        raise PkiError(f"{entry.key} is not the key of {entry.certificate}: restore the pki folder from its backup")
+        raise PkiError(
+            f"{entry.key} is not the key of {entry.certificate}: restore the pki folder from its backup"
+        )
     return Issuer(certificate, key)
 
 

@@ -1,8 +1,8 @@
 """Certificate revocation lists of local authorities.
 
-An expired CRL shuts out every agent of its authority (ENGINEERING.md, httpd 6), so a CRL is reissued long before
-its next update. An existing CRL is extended, never started afresh (CE-08): its entries and the register's go into
-the new one, whose number is higher than any before (RFC 5280, 5.2.3).
+An expired CRL shuts out every agent of its authority (ENGINEERING.md, httpd 6), so a CRL is reissued long
+before its next update. An existing CRL is extended, never started afresh (CE-08): its entries and the
+register's go into the new one, whose number is higher than any before (RFC 5280, 5.2.3).
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from cemops.pki.folder import PkiFolder
 
 CRL_REISSUE_DAYS = 30
-"""A CRL with fewer days left to its next update is reissued by the next apply. Under 14 days the preflight warns
-(DESIGN.md, Revocation): an estate that is applied every two weeks never sees that warning."""
+"""A CRL with fewer days left to its next update is reissued by the next apply. Under 14 days the preflight
+warns (DESIGN.md, Revocation): an estate that is applied every two weeks never sees that warning."""
 _REISSUE_SHARE = 3
-"""A short-lived CRL is reissued in the last third of its life instead, else every apply would make a new one."""
+"""A short-lived CRL is reissued in the last third of its life instead, else every apply would make a new
+one."""
 
 
 def crl_of(pki: PkiFolder, authority: str, bundle: Sequence[CertificateFacts]) -> CrlFacts | None:
-    """State what the CRL of a local authority says, None where there is none; ``bundle``: who may have signed it."""
+    """State what the CRL of a local authority says; None if there is none. ``bundle``: possible signers."""
     path = pki.crl(authority)
     return crl_facts(read_crl(path), bundle, str(path)) if pki.has(path) else None
 
@@ -56,47 +57,55 @@ def unlisted(pki: PkiFolder, authority: str, serials: Sequence[int]) -> tuple[in
         return tuple(wanted)
     crl = read_crl(path)
     with translated(f"{path} is damaged: restore it from the backup of the pki folder"):
-        return tuple(serial for serial in wanted if crl.get_revoked_certificate_by_serial_number(serial) is None)
+        return tuple(
+            serial for serial in wanted if crl.get_revoked_certificate_by_serial_number(serial) is None
+        )
 
 
-def issue_crl(  # noqa: PLR0913 - who, with what, for how long, when, and whom
+def issue_crl(  # noqa: PLR0913, PLR0917 - who, with what, for how long, when, and whom
     pki: PkiFolder, authority: str, issuer: Issuer, valid_days: int, now: datetime, revoke: Sequence[int] = ()
 ) -> tuple[str, ...]:
-    """Make the next CRL of a local authority, with ``revoke`` (serials) added; return a sentence that says so.
+    """Make the next CRL of a local authority, with ``revoke`` (serials) added; say what was made.
 
     The caller holds the folder's lock.
     """
     path = pki.crl(authority)
     previous = read_crl(path) if pki.has(path) else None
     if previous is not None and not signed_by(previous, certificate_facts(issuer.certificate)):
-        raise PkiError(f"{path} is not signed by the authority {authority}: restore it from the backup of the pki folder")
+        raise PkiError(
+            f"{path} is not signed by the authority {authority}: restore it from the backup of the pki folder"
+        )
     with translated(f"{path} is damaged: restore it from the backup of the pki folder"):
         register = _extended(pki, authority, previous, revoke, now)
     write_register(pki, authority, register)
-    next_update = now + timedelta(days=valid_days)
     with translated(f"pki.crl_valid_days: {valid_days} days from now cannot be said in a CRL: lower it"):
+        next_update = now + timedelta(days=valid_days)
         crl = _build(issuer, register, previous, now, next_update)
     pki.write(path, crl.public_bytes(serialization.Encoding.PEM))
-    return (
-        f"made CRL {register.crl_number} of the authority {authority} with {len(crl)} entries, "
-        f"next update {next_update:%Y-%m-%d}",
-    )
+    what = f"CRL {register.crl_number} of the authority {authority} with {len(crl)} entries"
+    return (f"made {what}, next update {next_update:%Y-%m-%d}",)
 
 
 def _extended(
-    pki: PkiFolder, authority: str, previous: x509.CertificateRevocationList | None, revoke: Sequence[int], now: datetime
+    pki: PkiFolder,
+    authority: str,
+    previous: x509.CertificateRevocationList | None,
+    revoke: Sequence[int],
+    now: datetime,
 ) -> Register:
     register = read_register(pki, authority)
     if register is None and previous is None:
         raise PkiError(
-            f"{pki.revocations(authority)} and {pki.crl(authority)} are both missing, and a CRL is never started afresh "
-            "(CE-08): restore the pki folder from its backup"
+            f"{pki.revocations(authority)} and {pki.crl(authority)} are both missing, and a CRL is "
+            "never started afresh (CE-08): restore the pki folder from its backup"
         )
     register = register or Register(0, ())
     entries = {entry.serial: entry for entry in register.revoked}
     if previous is not None:
         for listed in previous:
-            entries.setdefault(listed.serial_number, Revocation(listed.serial_number, listed.revocation_date_utc))
+            entries.setdefault(
+                listed.serial_number, Revocation(listed.serial_number, listed.revocation_date_utc)
+            )
     for serial in revoke:
         entries.setdefault(serial, Revocation(serial, now.astimezone(UTC).replace(microsecond=0)))
     last = max(register.crl_number, (crl_number(previous) or 0) if previous is not None else 0)

@@ -1,4 +1,4 @@
-"""The operator's ``pki/`` folder: where each thing lies, and how it is written so that a crash cannot spoil it.
+"""The operator's ``pki/`` folder: what lies where, and how it is written so that a crash cannot spoil it.
 
 ::
 
@@ -6,9 +6,10 @@
     gateways/<name>/      key.pem  certificate.pem  live.pem  retired/
     agents/<authority>/   agent.key.pem agent.pem  expired.key.pem expired.pem  revoked.key.pem revoked.pem
 
-Folders have mode 0700 and files 0600 from the first byte. A file is written beside its place, synced, and renamed
-into it: a reader sees the old or the new contents, whole. A key is written before its certificate, so a crash leaves
-at most a key without certificate, which the next run completes with that same key. Every writer holds ``locked()``.
+Folders have mode 0700 and files 0600 from the first byte. A file is written beside its place, synced, and
+renamed into it: a reader sees the old or the new contents, whole. A key is written before its certificate,
+so a crash leaves at most a key without certificate, which the next run completes with that same key. Every
+writer holds ``locked()``.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Entry:
 
 
 class PkiFolder:
-    """Paths, reading and safe writing below the estate's ``pki`` folder. Reading makes nothing, not even a folder."""
+    """Paths, reading and safe writing below the estate's ``pki`` folder.
+
+    Reading makes nothing, not even a folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,7 +85,10 @@ class PkiFolder:
         return Entry(folder / f"{role}.pem", folder / f"{role}.key.pem")
 
     def write(self, path: Path, data: bytes) -> None:
-        """Put ``data`` at ``path``, whole or not at all, readable by its owner alone. Folders are made as needed."""
+        """Put ``data`` at ``path``, whole or not at all, readable by its owner alone.
+
+        Folders are made as needed.
+        """
         try:
             self._make_folders(path.parent)
             temporary = path.with_name(f".{path.name}.{token_hex(8)}")
@@ -93,7 +100,9 @@ class PkiFolder:
                 raise
             _sync_folder(path.parent)
         except OSError as error:
-            raise PkiError(f"{path} cannot be written ({error.strerror}): make room or give yourself the right") from None
+            raise PkiError(
+                f"{path} cannot be written ({error.strerror}): make room or give yourself the right"
+            ) from None
 
     def write_once(self, path: Path, data: bytes) -> None:
         """As ``write``, but PkiError where ``path`` exists already: a CA's key is never replaced."""
@@ -107,12 +116,23 @@ class PkiFolder:
                 temporary.unlink(missing_ok=True)
             _sync_folder(path.parent)
         except FileExistsError:
-            raise PkiError(f"{path} exists already and is never overwritten: move it away if it is not wanted") from None
+            raise PkiError(
+                f"{path} exists already and is never overwritten: move it away if it is not wanted"
+            ) from None
         except OSError as error:
-            raise PkiError(f"{path} cannot be written ({error.strerror}): make room or give yourself the right") from None
+            raise PkiError(
+                f"{path} cannot be written ({error.strerror}): make room or give yourself the right"
+            ) from None
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PkiError(f"{path} cannot be removed ({error.strerror}): give yourself the right") from None
 
     def retire(self, entry: Entry, facts: CertificateFacts) -> None:
-        """Move a certificate and its key to ``retired/``, the certificate first: never a certificate with a foreign key."""
+        """Move a certificate and its key to ``retired/``, certificate first: none ever has a foreign key."""
         folder = entry.certificate.parent / "retired"
         try:
             self._make_folders(folder)
@@ -163,13 +183,17 @@ class PkiFolder:
     def _below(self, kind: str, name: str) -> Path:
         # The model's names hold nothing of the kind; this is the last line before the file system.
         if not name or name.startswith(".") or "/" in name or "\0" in name:
-            raise PkiError(f"{name!r} cannot be the name of a folder in {self.path}: rename it in the estate file")
+            raise PkiError(
+                f"{name!r} cannot be the name of a folder in {self.path}: rename it in the estate file"
+            )
         return self.path / kind / name
 
     def _make_folders(self, folder: Path) -> None:
         """Make ``folder`` and what is missing above it, down from the pki folder, with mode 0700."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        missing = [part for part in (folder, *folder.parents) if part.is_relative_to(self.path) and not part.is_dir()]
+        missing = [
+            part for part in (folder, *folder.parents) if part.is_relative_to(self.path) and not part.is_dir()
+        ]
         for part in reversed(missing):
             part.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
@@ -180,8 +204,13 @@ def pki_folder(estate: Estate, folder: Path) -> PkiFolder:
 
 
 def estate_path(folder: Path, declared: str) -> Path:
-    """Return a path of the estate file: ``~`` is the home folder, the rest resolves against the estate's folder."""
-    return folder / Path(os.path.expanduser(declared))  # noqa: PTH111 - Path.expanduser raises for an unknown ~user
+    """Return a path of the estate file: ``~`` is the home folder, else it resolves against ``folder``."""
+    try:
+        return folder / Path(declared).expanduser()
+    except RuntimeError:
+        raise PkiError(
+            f"{declared} names the home folder of a user who has none: write the path out"
+        ) from None
 
 
 def _write_new(path: Path, data: bytes) -> None:

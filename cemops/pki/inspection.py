@@ -1,7 +1,7 @@
 """Read certificates, CRLs and .pfx files, and state what they say as plain facts.
 
-What is read may be anything: truncated, huge, of another type. Every failure is a PkiError that names the file
-and the repair; no exception of the X.509 library leaves this module.
+What is read may be anything: truncated, huge, of another type. Every failure is a PkiError that names the
+file and the repair; no exception of the X.509 library leaves this module.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FOREIGN_ERRORS = (
 
 @contextmanager
 def translated(message: str) -> Iterator[None]:
-    """Turn the X.509 library's exceptions into a PkiError with ``message``; the cause is dropped, it may quote input."""
+    """Turn the library's exceptions into a PkiError with ``message``; the cause may quote input."""
     try:
         yield
     except FOREIGN_ERRORS:
@@ -66,16 +66,23 @@ def read_bounded(path: Path, limit: int) -> bytes:
                 raise PkiError(f"{path} is not a regular file: name the file itself")
             data = file.read(limit + 1)
     except OSError as error:
-        raise PkiError(f"{path} cannot be read ({error.strerror}): put the file there or correct the path") from None
+        raise PkiError(
+            f"{path} cannot be read ({error.strerror}): put the file there or correct the path"
+        ) from None
     except ValueError:
         raise PkiError("a path in the estate holds a character that no path can have: correct it") from None
     if len(data) > limit:
-        raise PkiError(f"{path} is larger than {limit} bytes: this is not the kind of file that is expected here")
+        raise PkiError(
+            f"{path} is larger than {limit} bytes: this is not the kind of file that is expected here"
+        )
     return data
 
 
 def certificates_from_bytes(data: bytes, source: str) -> tuple[x509.Certificate, ...]:
-    """Read all certificates of ``data``, PEM (one or several) or DER (one), in their order. ``source`` names it in errors."""
+    """Read all certificates of ``data``, PEM (one or several) or DER (one), in their order.
+
+    ``source`` names it in errors.
+    """
     message = f"{source} is not a certificate: export it as Base-64 (PEM) or DER encoded X.509"
     with translated(message):
         if _PEM_MARK in data:
@@ -92,7 +99,9 @@ def read_certificate(path: Path) -> x509.Certificate:
     """Read the one certificate of a PEM or DER file."""
     certificates = read_certificates(path)
     if len(certificates) != 1:
-        raise PkiError(f"{path} holds {len(certificates)} certificates where one is expected: keep only the one meant")
+        raise PkiError(
+            f"{path} holds {len(certificates)} certificates where one is expected: keep only the one meant"
+        )
     return certificates[0]
 
 
@@ -134,14 +143,14 @@ def certificate_facts(certificate: x509.Certificate, source: str = "a certificat
 
 
 def facts_from_pem(pem: str, source: str = "a certificate") -> CertificateFacts:
-    """State what the first certificate of a PEM text says: what an observed gateway sends back, for instance."""
+    """State what the first certificate of a PEM text says: of an observed gateway, for instance."""
     return certificate_facts(certificates_from_bytes(pem.encode("utf-8", "replace"), source)[0], source)
 
 
 def crl_facts(
     crl: x509.CertificateRevocationList, authorities: Sequence[CertificateFacts], source: str = "a CRL"
 ) -> CrlFacts:
-    """State what a CRL says, and which of ``authorities`` signed it: the name must fit and the signature hold."""
+    """State what a CRL says, and which of ``authorities`` signed it: name and signature must both hold."""
     with translated(f"{source} has contents that X.509 does not allow: have it issued anew"):
         der = crl.public_bytes(serialization.Encoding.DER)
         return CrlFacts(
@@ -162,7 +171,9 @@ def signed_by(crl: x509.CertificateRevocationList, authority: CertificateFacts) 
     if crl.issuer != certificate.subject:
         return False
     key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey):
+    if not isinstance(
+        key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
+    ):
         return False
     try:
         return crl.is_signature_valid(key)
@@ -222,5 +233,3 @@ def _key_type(key: PublicKeyTypes) -> str:
 
 def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-

@@ -1,12 +1,12 @@
 """Make keys and certificates: local authorities, gateway certificates, agent certificates.
 
-Key types. Authorities get RSA-3072 (they live 10 to 20 years), everything else RSA-2048. RSA, because CE-02 asks for
-it and the vendor's own tools make it, so every agent takes it, old Windows included; 2048 bits for the gateway,
-because its key signs each handshake: 563/s on two cores against 347/s with 3072 bits and 618/s with P-256
-(ENGINEERING.md, httpd limits).
+Key types. Authorities get RSA-3072 (they live 10 to 20 years), everything else RSA-2048. RSA, because CE-02
+asks for it and the vendor's own tools make it, so every agent takes it, old Windows included; 2048 bits for
+the gateway, because its key signs each handshake: 563/s on two cores against 347/s with 3072 bits and 618/s
+with P-256 (ENGINEERING.md, httpd limits).
 
-Times. ``notBefore`` lies an hour back, because agents' clocks are wrong. Every certificate has the extensions that
-``openssl verify -x509_strict`` demands (RFC 5280, 4.2).
+Times. ``notBefore`` lies an hour back, because agents' clocks are wrong. Every certificate has the
+extensions that ``openssl verify -x509_strict`` demands (RFC 5280, 4.2).
 """
 
 from __future__ import annotations
@@ -66,9 +66,14 @@ def new_leaf_key() -> PrivateKey:
 
 
 def years_from(now: datetime, years: int) -> Validity:
-    """Return a validity of whole years from ``now``, begun an hour ago. PkiError past the year 9999 (RFC 5280)."""
+    """Return a validity of whole years from ``now``, begun an hour ago.
+
+    PkiError past the year 9999 (RFC 5280).
+    """
     if now.year + years > _LAST_YEAR:
-        raise PkiError(f"valid_years: {years} ends after the year {_LAST_YEAR}, which X.509 cannot say: lower it")
+        raise PkiError(
+            f"valid_years: {years} ends after the year {_LAST_YEAR}, which X.509 cannot say: lower it"
+        )
     try:
         not_after = now.replace(year=now.year + years)
     except ValueError:  # 29 February
@@ -88,24 +93,35 @@ def self_signed_authority(common_name: str, key: PrivateKey, validity: Validity)
     return _sign(builder, key)
 
 
-def server_certificate(names: Sequence[str], key: PrivateKey, validity: Validity, issuer: Issuer | None) -> x509.Certificate:
-    """Make a TLS server's certificate for DNS names, the first one being the subject; self-signed without ``issuer``."""
+def server_certificate(
+    names: Sequence[str], key: PrivateKey, validity: Validity, issuer: Issuer | None
+) -> x509.Certificate:
+    """Make a TLS server's certificate for DNS names (subject: the first); self-signed without ``issuer``."""
     usage = ExtendedKeyUsageOID.SERVER_AUTH
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     return _leaf(_name(names[0]), key, validity, issuer, usage, alternatives)
 
 
-def agent_certificate(common_name: str, key: PrivateKey, validity: Validity, issuer: Issuer) -> x509.Certificate:
+def agent_certificate(
+    common_name: str, key: PrivateKey, validity: Validity, issuer: Issuer
+) -> x509.Certificate:
     """Make an agent's client certificate for the gateway (C-04)."""
     return _leaf(_name(common_name), key, validity, issuer, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
 
-def within(validity: Validity, issuer: Issuer) -> Validity:
-    """Cut a validity to that of its issuer: nothing outlives its authority, or begins before it."""
-    return Validity(
-        max(validity.not_before, issuer.certificate.not_valid_before_utc),
-        min(validity.not_after, issuer.certificate.not_valid_after_utc),
-    )
+def within(validity: Validity, authority: x509.Certificate) -> Validity:
+    """Cut a validity to that of the issuing authority: nothing outlives it, or begins before it.
+
+    PkiError where nothing is left.
+    """
+    not_before = max(validity.not_before, authority.not_valid_before_utc)
+    not_after = min(validity.not_after, authority.not_valid_after_utc)
+    if not_after <= not_before:
+        raise PkiError(
+            f"the authority {authority.subject.rfc4514_string()} is valid only until "
+            f"{authority.not_valid_after_utc:%Y-%m-%d}: it cannot issue any more, replace it (CE-05)"
+        )
+    return Validity(not_before, not_after)
 
 
 def agent_validity(now: datetime) -> Validity:
@@ -119,7 +135,7 @@ def expired_validity(now: datetime) -> Validity:
     return Validity(not_after - EXPIRED_VALIDITY, not_after)
 
 
-def _leaf(  # noqa: PLR0913 - each is one field of the certificate
+def _leaf(  # noqa: PLR0913, PLR0917 - each is one field of the certificate
     subject: x509.Name,
     key: PrivateKey,
     validity: Validity,
@@ -134,7 +150,9 @@ def _leaf(  # noqa: PLR0913 - each is one field of the certificate
         .add_extension(_key_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(
-            _own_key_as_authority_key(key) if issuer is None else authority_key_identifier(issuer.certificate),
+            _own_key_as_authority_key(key)
+            if issuer is None
+            else authority_key_identifier(issuer.certificate),
             critical=False,
         )
     )
@@ -144,8 +162,10 @@ def _leaf(  # noqa: PLR0913 - each is one field of the certificate
 
 
 def authority_key_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """Return the identifier that certificates and CRLs of ``authority`` carry: its own subject key identifier."""
-    with translated("an authority's certificate has extensions that X.509 does not allow: have it issued anew"):
+    """Return what certificates and CRLs of ``authority`` carry: its own subject key identifier."""
+    with translated(
+        "an authority's certificate has extensions that X.509 does not allow: have it issued anew"
+    ):
         try:
             own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         except x509.ExtensionNotFound:
@@ -153,7 +173,9 @@ def authority_key_identifier(authority: x509.Certificate) -> x509.AuthorityKeyId
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, validity: Validity) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: PrivateKey, validity: Validity
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -192,3 +214,8 @@ def _key_usage(*, authority: bool) -> x509.KeyUsage:
 def _name(common_name: str) -> x509.Name:
     # A longer host name stands whole in the alternative name; the subject is for people then.
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME_LENGTH])])
+
+
+def subject_text(common_name: str) -> str:
+    """Return the RFC 4514 text of the subject that a certificate made here for ``common_name`` has."""
+    return _name(common_name).rfc4514_string()

@@ -1,4 +1,4 @@
-"""A certificate together with its private key, in memory; and the two ways to get one: a .pfx file, two PEM files."""
+"""A certificate together with its private key, in memory, and how both are read from and written to files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _PFX_VERSION = b"\x02\x01\x03"
 
 @dataclass(frozen=True)
 class KeyedCertificate:
-    """A certificate and its key. ``key_pem`` is PKCS#8 without encryption: for memory, stdin and SFTP only."""
+    """A certificate and its key.
+
+    ``key_pem`` is PKCS#8 without encryption: for memory, stdin and SFTP only.
+    """
 
     facts: CertificateFacts
     key_pem: SecretStr
@@ -44,12 +47,20 @@ class KeyedCertificate:
         """The certificate, then its chain, as one PEM text."""
         return "".join(facts.pem for facts in (self.facts, *self.chain))
 
+    @property
+    def matches(self) -> bool:
+        """Whether the key belongs to the certificate."""
+        key = serialization.load_pem_private_key(self.key_pem.get_secret_value().encode("ascii"), None)
+        return public_key_sha256(key.public_key()) == self.facts.public_key_sha256
+
     def __repr__(self) -> str:
         """Name the certificate, hide the key."""
         return f"KeyedCertificate({self.facts.subject!r}, sha256={self.facts.sha256})"
 
 
-def keyed(certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate] = ()) -> KeyedCertificate:
+def keyed(
+    certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate] = ()
+) -> KeyedCertificate:
     """Join a certificate and its key, as facts and PEM."""
     return KeyedCertificate(
         facts=certificate_facts(certificate),
@@ -67,19 +78,25 @@ def plain_key_pem(key: PrivateKey) -> SecretStr:
 
 
 def encrypted_key_pem(key: PrivateKey, passphrase: SecretStr) -> bytes:
-    """Return the key as PKCS#8 PEM, encrypted (PBES2, AES-256-CBC) with the passphrase: the only form on disk."""
+    """Return the key as PKCS#8 PEM, encrypted (PBES2, AES-256-CBC): the only form that goes to disk."""
     encryption = serialization.BestAvailableEncryption(passphrase.get_secret_value().encode("utf-8"))
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def read_encrypted_key(path: Path, passphrase: SecretStr) -> PrivateKey:
-    """Read a key that ``encrypted_key_pem`` wrote. PkiError where the passphrase is wrong or the key is not encrypted."""
+    """Read a key that ``encrypted_key_pem`` wrote.
+
+    PkiError where the passphrase is wrong or the key is not encrypted.
+    """
     data = read_bounded(path, MAX_KEY_BYTES)
     if b"BEGIN ENCRYPTED PRIVATE KEY" not in data:
         raise PkiError(
-            f"{path} is not an encrypted PKCS#8 key: encrypt it with `openssl pkcs8 -topk8 -v2 aes256` or restore it"
+            f"{path} is not an encrypted PKCS#8 key: restore it, or encrypt it with "
+            "`openssl pkcs8 -topk8 -v2 aes256`"
         )
-    with translated(f"{path} cannot be decrypted: pki.passphrase (or the authority's passphrase) is not the one it has"):
+    with translated(
+        f"{path} cannot be decrypted: pki.passphrase (or the authority's passphrase) is not the one it has"
+    ):
         key = serialization.load_pem_private_key(data, passphrase.get_secret_value().encode("utf-8"))
     if not isinstance(key, PrivateKey):
         raise PkiError(f"{path} is neither an RSA nor an EC key: use a key of one of these types")
@@ -98,23 +115,31 @@ def read_pfx(path: Path, password: SecretStr | None) -> KeyedCertificate:
     """
     data = read_bounded(path, MAX_PFX_BYTES)
     if _PFX_VERSION not in data[:12]:
-        raise PkiError(f"{path} is not a .pfx (PKCS#12) file: export the certificate with its private key as .pfx")
+        raise PkiError(
+            f"{path} is not a .pfx (PKCS#12) file: export the certificate with its private key as .pfx"
+        )
     secret = None if password is None else password.get_secret_value().encode("utf-8")
     with translated(
-        f"{path} cannot be opened: the password is wrong, or the file is damaged or encrypted in an outdated way; "
-        "correct the password, or export the .pfx again with AES-256"
+        f"{path} cannot be opened: the password is wrong, or the file is damaged or encrypted in an "
+        "outdated way: correct the password, or export the .pfx again with AES-256"
     ):
         package = pkcs12.load_pkcs12(data, secret)
     if package.key is None or package.cert is None:
         missing = "private key" if package.key is None else "certificate of its key"
         raise PkiError(f"{path} holds no {missing}: export the certificate again, with its private key")
     if not isinstance(package.key, PrivateKey):
-        raise PkiError(f"{path} holds a key that is neither RSA nor EC: have the certificate issued for an RSA key (CE-02)")
+        raise PkiError(
+            f"{path} holds a key that is neither RSA nor EC: have a certificate issued for an RSA key (CE-02)"
+        )
     facts = certificate_facts(package.cert.certificate, str(path))
-    with translated(f"{path} holds a key that cannot be used: export the certificate again, with its private key"):
+    with translated(
+        f"{path} holds a key that cannot be used: export the certificate again, with its private key"
+    ):
         matches = key_matches(package.key, facts)
     if not matches:
-        raise PkiError(f"{path} holds a key of another certificate: export the certificate again, with its own key")
+        raise PkiError(
+            f"{path} holds a key of another certificate: export the certificate again, with its own key"
+        )
     others = [certificate_facts(extra.certificate, str(path)) for extra in package.additional_certs]
     return KeyedCertificate(facts=facts, key_pem=plain_key_pem(package.key), chain=_chain(facts, others))
 

@@ -2,11 +2,12 @@
 
 The rules (DESIGN.md, Gateway on disk), in the order in which they are applied:
 
-1. ``self_signed`` and ``issued_by`` are satisfied by a live certificate that fits by name, key and validity, whoever
-   made it: a lost ``pki/`` folder or a second operator never makes a new one.
+1. ``self_signed`` and ``issued_by`` are satisfied by a live certificate that fits by name, key and validity,
+   whoever made it: a lost ``pki/`` folder or a second operator never makes a new one.
 2. ``pfx`` and ``thumbprint`` declare one exact certificate: another live one is replaced.
 3. A live certificate that has run out, or whose key is not there, does not fit.
-4. Any change of a live thumbprint carries the warning ``agents-cut-off`` (CE-05).
+4. Any change of a live thumbprint carries the warning ``agents-cut-off`` (CE-05); so does putting
+   another one on a rebuilt gateway than it was last seen serving.
 
 Not handled here: signatures (``pki`` checks them when it reads), and whether agents trust the issuer (CE-10).
 """
@@ -30,6 +31,7 @@ CERTIFICATE_WARNING_DAYS = 60
 SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 """CE-02: extended key usage serverAuth (RFC 5280, 4.2.1.12)."""
 ANY_USAGE = "2.5.29.37.0"
+NO_CERTIFICATE = "the gateway has no certificate yet"
 
 SourceKind = Literal["self_signed", "issued_by", "pfx", "thumbprint"]
 ChoiceAction = Literal["keep", "deliver", "generate", "replace", "refuse"]
@@ -40,8 +42,9 @@ class CertificateChoice:
     """What happens to the gateway's certificate, and why.
 
     ``keep``: the live one stays. ``deliver``: ``facts`` is put there, and no live thumbprint changes by it.
-    ``generate``: none is live, and one is made. ``replace``: the live thumbprint changes, to ``facts`` or, where that
-    is None, to one that will be made. ``refuse``: nothing can be planned; ``reasons`` say why and what to do.
+    ``generate``: none is live, and one is made. ``replace``: the live thumbprint changes, to ``facts`` or,
+    where that is None, to one that will be made. ``refuse``: nothing can be planned; ``reasons`` say why and
+    what to do.
     """
 
     action: ChoiceAction
@@ -67,11 +70,16 @@ class _Situation:
 
     @property
     def live_problems(self) -> tuple[str, ...]:
-        """Why the live certificate cannot stay: name, key, validity; nothing else takes its thumbprint away."""
+        """Why the live certificate cannot stay: name, key, validity; nothing else takes it away."""
         if self.live is None:
             return ()
         key = () if self.live_key_matches else ("its key on the gateway is missing or another certificate's",)
         return (*_name_problems(self.live, self.fqdn), *_validity_problems(self.live, self.now), *key)
+
+    @property
+    def pinned(self) -> CertificateFacts | None:
+        """The certificate that agents pin: the live one; on a rebuilt gateway, the one that served last."""
+        return self.live or self.material.recorded
 
     @property
     def known_fits(self) -> bool:
@@ -104,9 +112,10 @@ def choose_certificate(
     fqdn: str,
     now: datetime,
 ) -> CertificateChoice:
-    """Choose the certificate of one gateway. ``live`` is what it serves now, None where it serves nothing yet.
+    """Choose the certificate of one gateway.
 
-    ``live_key_matches``: the key on the gateway belongs to ``live``.
+    ``live`` is what it serves now, None where it has none; ``live_key_matches``: the key there belongs to
+    ``live``.
     """
     situation = _Situation(material, live, live_key_matches, fqdn, now)
     if material.kind == "pfx":
@@ -116,22 +125,25 @@ def choose_certificate(
     return _choose_made(situation)
 
 
-def lost_authorities(materials: GatewayMaterials, live_authorities: Sequence[CertificateFacts]) -> tuple[str, ...]:
+def lost_authorities(
+    materials: GatewayMaterials, live_authorities: Sequence[CertificateFacts]
+) -> tuple[str, ...]:
     """Say which local authorities would be made although the gateway already trusts one of that name.
 
-    Their files are lost, not missing: a new authority of the old name would shut out every agent of the old one.
+    Their files are lost, not missing: a new authority of the old name would shut out every agent of the old
+    one.
     """
     live_names = {facts.common_name for facts in live_authorities}
     return tuple(
-        f"the authority {material.name} is not in the pki folder, but the gateway already trusts an authority named "
-        f"{material.common_name}: restore the pki folder from its backup"
+        f"the authority {material.name} is not in the pki folder, but the gateway already trusts an "
+        f"authority named {material.common_name}: restore the pki folder from its backup"
         for material in materials.authorities
         if material.will_make_certificate and material.common_name in live_names
     )
 
 
 def _choose_made(situation: _Situation) -> CertificateChoice:
-    """Kinds ``self_signed`` and ``issued_by``: the live one if it fits, else the known one, else a new one."""
+    """Kinds ``self_signed`` and ``issued_by``: the live one if it fits, else the known, else a new one."""
     live, known = situation.live, situation.material.facts
     problems = situation.live_problems
     if live is not None and not problems:
@@ -147,7 +159,10 @@ def _make(situation: _Situation, problems: tuple[str, ...]) -> CertificateChoice
         return CertificateChoice(
             "refuse",
             None,
-            (*problems, "its issuer is not a local authority: have a certificate issued there and declare it as pfx"),
+            (
+                *problems,
+                "its issuer is not a local authority: have a certificate issued there and declare it as pfx",
+            ),
         )
     if live is not None and material.issuer is None and material.issuer_subject == live.issuer:
         return CertificateChoice(
@@ -155,13 +170,13 @@ def _make(situation: _Situation, problems: tuple[str, ...]) -> CertificateChoice
             None,
             (
                 *problems,
-                f"the authority {live.issuer}, which issued the live certificate, is not in the pki folder: "
-                "restore the pki folder from its backup",
+                f"its issuer {live.issuer} is not in the pki folder: restore the folder from its backup",
             ),
         )
+    warnings = _cut_off(situation.pinned, None)
     if live is None:
-        return CertificateChoice("generate", None, ("the gateway has no certificate yet",))
-    return CertificateChoice("replace", None, problems, (_cut_off(live, None),))
+        return CertificateChoice("generate", None, (NO_CERTIFICATE,), warnings)
+    return CertificateChoice("replace", None, problems, warnings)
 
 
 def _choose_pfx(situation: _Situation) -> CertificateChoice:
@@ -171,7 +186,9 @@ def _choose_pfx(situation: _Situation) -> CertificateChoice:
     problems = fits(declared, situation.fqdn, situation.now, kind="pfx", issuer=None)
     if problems:
         return CertificateChoice(
-            "refuse", declared, (*problems, "correct the fqdn, or declare a .pfx with a certificate that fits (CE-02)")
+            "refuse",
+            declared,
+            (*problems, "correct the fqdn, or declare a .pfx with a certificate that fits (CE-02)"),
         )
     live = situation.live
     if live is not None and live.sha256 == declared.sha256 and situation.live_key_matches:
@@ -192,17 +209,17 @@ def _choose_thumbprint(situation: _Situation) -> CertificateChoice:
         return CertificateChoice(
             "refuse",
             None,
-            (
-                f"no certificate with the thumbprint {thumbprint} is on the gateway or in the pki folder: "
-                "correct the thumbprint, or declare the certificate as pfx",
-            ),
+            (f"no certificate {thumbprint} is on the gateway or in pki/: correct it, or declare a pfx",),
         )
     problems = fits(declared, situation.fqdn, situation.now, kind="thumbprint", issuer=None)
     if problems or material.facts is None:
         return CertificateChoice(
             "refuse",
             declared,
-            (*(problems or situation.live_problems), "declare a certificate that fits, as pfx or by its thumbprint"),
+            (
+                *(problems or situation.live_problems),
+                "declare a certificate that fits, as pfx or by its thumbprint",
+            ),
         )
     return _put(situation, material.facts, ("the estate declares another certificate, by its thumbprint",))
 
@@ -210,12 +227,12 @@ def _choose_thumbprint(situation: _Situation) -> CertificateChoice:
 def _put(situation: _Situation, facts: CertificateFacts, reasons: tuple[str, ...]) -> CertificateChoice:
     """Put a known certificate there: ``deliver`` where no live thumbprint changes by it, else ``replace``."""
     live = situation.live
-    warnings = _expiry_warnings(facts, situation.now)
+    warnings = (*_cut_off(situation.pinned, facts), *_expiry_warnings(facts, situation.now))
     if live is None:
-        return CertificateChoice("deliver", facts, ("the gateway has no certificate yet",), warnings)
+        return CertificateChoice("deliver", facts, (NO_CERTIFICATE,), warnings)
     if live.sha256 == facts.sha256:
         return CertificateChoice("deliver", facts, situation.live_problems, warnings)
-    return CertificateChoice("replace", facts, reasons, (_cut_off(live, facts), *warnings))
+    return CertificateChoice("replace", facts, reasons, warnings)
 
 
 def _keep_warnings(situation: _Situation, live: CertificateFacts) -> tuple[PlanWarning, ...]:
@@ -234,19 +251,27 @@ def _keep_warnings(situation: _Situation, live: CertificateFacts) -> tuple[PlanW
         )
     differs = (*_use_problems(live), *_issuer_problems(live, material.kind, material.issuer))
     warnings.extend(
-        PlanWarning("certificate-differs", f"the live certificate differs from what is declared ({text}): {kept}", "IG-06")
+        PlanWarning(
+            "certificate-differs",
+            f"the live certificate differs from what is declared ({text}): {kept}",
+            "IG-06",
+        )
         for text in differs
     )
     return tuple(warnings)
 
 
-def _cut_off(live: CertificateFacts, planned: CertificateFacts | None) -> PlanWarning:
+def _cut_off(pinned: CertificateFacts | None, planned: CertificateFacts | None) -> tuple[PlanWarning, ...]:
+    if pinned is None or (planned is not None and planned.sha256 == pinned.sha256):
+        return ()
     to = "a new one (known after apply)" if planned is None else planned.sha1
-    return PlanWarning(
-        "agents-cut-off",
-        f"the gateway's thumbprint changes from {live.sha1} to {to}: agents that have not got the new thumbprint by "
-        "policy before cannot connect to this gateway any more (replace it in stages: CE-05)",
-        "IG-06",
+    return (
+        PlanWarning(
+            "agents-cut-off",
+            f"the gateway's thumbprint changes from {pinned.sha1} to {to}: agents that have not got the "
+            "new one by policy before cannot connect to this gateway any more (replace it in stages: CE-05)",
+            "IG-06",
+        ),
     )
 
 
@@ -301,7 +326,9 @@ def _use_problems(facts: CertificateFacts) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _issuer_problems(facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None) -> tuple[str, ...]:
+def _issuer_problems(
+    facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None
+) -> tuple[str, ...]:
     if kind == "self_signed" and facts.subject != facts.issuer:
         return (f"it is not self-signed, but issued by {facts.issuer}",)
     if kind == "issued_by" and issuer is not None and facts.issuer != issuer.subject:

@@ -24,8 +24,6 @@ class AuthorityMaterial:
     """The declared common name of a ``local`` authority."""
     will_make_certificate: bool = False
     will_make_crl: bool = False
-    common_name: str | None = None
-    """For ``local``: the subject that its certificate has or will have."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""How long tunnels live, what is logged of them, and what a reload does: ENGINEERING.md, surprises 7 and 8."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.gateway_httpd import NS1, GatewayHttpd, eventually, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.functional.gateway_agent import Outer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayHttpd]:
+    with GatewayHttpd() as started:
+        yield started
+
+
+def open_tunnel(gateway: GatewayHttpd) -> Outer:
+    outer = gateway.dial(gateway.agent)
+    assert outer.connect(NS1) == 200
+    assert outer.echo() == b"ping"
+    return outer
+
+
+def test_surprise_7_the_access_log_tells_of_a_tunnel_when_it_ends(gateway: GatewayHttpd) -> None:
+    gateway.start()
+    outer = open_tunnel(gateway)
+    sent = b"x" * 4096
+    assert outer.echo(sent)
+    assert gateway.log("access.log") == ""
+    outer.close()
+    assert eventually(lambda: gateway.log("access.log"))
+    line = gateway.log("access.log")
+    assert '"CN=agent one"' in line
+    assert f" serial={gateway.agent.certificate.serial_number:X} " in line
+    assert f'"CONNECT {NS1} HTTP/1.1" 200' in line
+    received = int(line.split(" in=")[1].split()[0])
+    assert received > len(sent)
+
+
+def refuse_everyone(gateway: GatewayHttpd) -> None:
+    for credential in (None, gateway.revoked, gateway.expired, gateway.stranger):
+        with pytest.raises(ssl.SSLError):
+            gateway.dial(credential, version="1.2")
+
+
+WITHOUT_A_CERTIFICATE = "peer did not return a certificate"
+WITH_A_BAD_ONE = ("certificate revoked", "certificate has expired", "unable to get local issuer certificate")
+
+
+def test_surprise_7_refused_handshakes_are_in_the_error_log_only(gateway: GatewayHttpd) -> None:
+    gateway.start()
+    refuse_everyone(gateway)
+    for words in (WITHOUT_A_CERTIFICATE, *WITH_A_BAD_ONE):
+        assert eventually(lambda words=words: words in gateway.log("error.log")), words
+    assert gateway.log("access.log") == ""
+
+
+def test_surprise_7_without_ssl_info_nothing_is_seen_of_clients_without_a_certificate(
+    gateway: GatewayHttpd,
+) -> None:
+    gateway.start(replaced(gateway.render(), "LogLevel warn ssl:info", "LogLevel warn"))
+    refuse_everyone(gateway)
+    for words in WITH_A_BAD_ONE:  # these are errors, at any level
+        assert eventually(lambda words=words: words in gateway.log("error.log")), words
+    gateway.stop()
+    assert WITHOUT_A_CERTIFICATE not in gateway.log("error.log")
+
+
+def test_surprise_8_a_silent_tunnel_lives_for_the_longer_of_two_timeouts() -> None:
+    with ExitStack() as stack:
+        tunnels = {}
+        for idle, dialling in ((60, 1), (1, 60), (1, 1)):
+            gateway = stack.enter_context(GatewayHttpd())
+            gateway.start(gateway.render(idle_seconds=idle, dial_seconds=dialling))
+            tunnels[idle, dialling] = stack.enter_context(open_tunnel(gateway))
+        assert tunnels[1, 1].wait_for_end() == b""  # after it ends the others have been silent for longer
+        assert tunnels[60, 1].echo() == b"ping"
+        assert tunnels[1, 60].echo() == b"ping"
+
+
+def test_pings_keep_a_tunnel_alive_beyond_its_idle_time() -> None:
+    with ExitStack() as stack:
+        gateway = stack.enter_context(GatewayHttpd())
+        gateway.start(gateway.render(idle_seconds=1, dial_seconds=1))
+        silent, pinged = open_tunnel(gateway), open_tunnel(gateway)
+        silent.sock.settimeout(0.2)
+        for _ in range(60):
+            assert pinged.echo() == b"ping"
+            try:
+                assert silent.wait_for_end() == b""
+                break
+            except TimeoutError:
+                continue
+        else:
+            pytest.fail("the silent tunnel did not end")
+        assert pinged.echo() == b"ping"
+
+
+def test_a_server_that_does_not_answer_is_given_up_after_the_dial_time(gateway: GatewayHttpd) -> None:
+    with ExitStack() as stack:
+        deaf = stack.enter_context(socket.socket())
+        deaf.bind((gateway.backends.address, 0))
+        deaf.listen(0)
+        port = deaf.getsockname()[1]
+        for _ in range(4):  # fill its queue, so that further connections wait
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((gateway.backends.address, port))
+        text = gateway.render(dial_seconds=1)
+        text = replaced(text, "AllowCONNECT 4726", f"AllowCONNECT {port} 4726")
+        gateway.start(replaced(text, "example:4726$", f"example:{port}$"))
+        with gateway.dial(gateway.agent) as outer:
+            assert outer.connect(f"ns1.corp.example:{port}") == 503
+
+
+def test_tunnels_survive_two_graceful_reloads_and_new_ones_open_all_the_time(gateway: GatewayHttpd) -> None:
+    gateway.start()
+    with ExitStack() as stack:
+        held = [stack.enter_context(open_tunnel(gateway))]
+        for _ in range(2):
+            gateway.graceful()
+            held.append(stack.enter_context(open_tunnel(gateway)))
+        assert [outer.echo() for outer in held] == [b"ping"] * 3
+        assert "AH03490" not in gateway.log("error.log")
+
+
+def test_a_scoreboard_for_one_generation_starves_new_tunnels_after_a_reload(gateway: GatewayHttpd) -> None:
+    limit = gateway.inputs.sizing.server_limit
+    gateway.start(replaced(gateway.render(), f"ServerLimit {limit}\n", "ServerLimit 1\n"))
+    with open_tunnel(gateway) as held:
+        gateway.graceful()
+        assert eventually(lambda: "AH03490" in gateway.log("error.log"))
+        with pytest.raises(TimeoutError), socket.create_connection(gateway.address, timeout=1) as waiting:
+            ssl.create_default_context().wrap_socket(waiting, server_hostname="gw1.example")
+        assert held.echo() == b"ping"

@@ -14,8 +14,9 @@ PYTEST_WORKERS ?= 2
 export PATH := $(PATH):/usr/sbin:/sbin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install -qq
-PIP_COMPILE ?= pip-compile
-LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --quiet --generate-hashes --strip-extras \
+# Not PIP_COMPILE: pip reads variables of that form as its own options.
+COMPILER ?= pip-compile
+LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(COMPILER) --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 # inline-snapshot changes files only when asked to; beside xdist it says so in five lines each time.
 PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --inline-snapshot=disable

@@ -42,9 +42,7 @@ def project_files() -> Iterator[Path]:
 
 
 def python_files(*top: str) -> list[Path]:
-    return [
-        path for path in project_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in top
-    ]
+    return [path for path in project_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in top]
 
 
 def read_text(path: Path) -> str | None:
@@ -90,9 +88,7 @@ def test_every_locked_release_has_hashes(name: str) -> None:
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_index_and_no_path(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
-    assert not re.search(
-        r"://|--index|--extra-index|--find-links|--trusted-host|(^|\s)/\w", text, re.MULTILINE
-    )
+    assert not re.search(r"://|--index|--extra-index|--find-links|--trusted-host|(^|\s)/\w", text, re.MULTILINE)
 
 
 def test_the_development_lock_holds_the_runtime_lock_unchanged() -> None:
@@ -112,9 +108,7 @@ def test_the_lock_satisfies_what_the_project_declares(name: str, extra: str | No
 
 
 def test_there_is_one_lock_format() -> None:
-    assert [
-        path.name for path in project_files() if path.name in {"uv.lock", "poetry.lock", "Pipfile.lock"}
-    ] == []
+    assert [path.name for path in project_files() if path.name in {"uv.lock", "poetry.lock", "Pipfile.lock"}] == []
 
 
 def test_no_file_names_a_package_index() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cemops.pki.keyed_certificate import KeyedCertificate
-    from cemops.probe.subject import AuthorityAgents, ProbeSubject, ProbeTarget
+    from cemops.probe.subject import NotificationServerAgents, ProbeSubject, ProbeTarget
 
 
 @dataclass(frozen=True)
@@ -145,15 +145,15 @@ def _refused_agents(subject: ProbeSubject) -> Iterator[PlannedCheck]:
 
     yield knock(CheckId.UNKNOWN_CA, str(subject.targets[0]), subject.unknown)
     for one in subject.agents:
-        yield knock(CheckId.REVOKED, str(subject.target_of(one.authority)), one.revoked)
+        yield knock(CheckId.REVOKED, str(subject.target_of(one.notification_server)), one.revoked)
     for one in subject.agents:
-        target = str(subject.target_of(one.authority))
+        target = str(subject.target_of(one.notification_server))
         yield PlannedCheck(CheckId.REVOKED_RESUMED, target, _resumption(one))
     for one in subject.agents:
-        yield knock(CheckId.EXPIRED, str(subject.target_of(one.authority)), one.expired)
+        yield knock(CheckId.EXPIRED, str(subject.target_of(one.notification_server)), one.expired)
 
 
-def _resumption(agents: AuthorityAgents) -> Attempt | Missing:
+def _resumption(agents: NotificationServerAgents) -> Attempt | Missing:
     if isinstance(agents.agent, Missing) and isinstance(agents.revoked, Missing):
         return Missing(agents.revoked.reason)
     return Resumption(agents.agent, agents.revoked)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cemops.probe.subject import ProbeSubject
 
 WORKERS = 16
-"""Attempts at the same time, over all gateways: enough to wait in parallel, few beside a gateway's capacity."""
+"""Attempts at the same time, over all gateways: few beside a gateway's capacity."""
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds for one attempt."""
@@ -63,7 +63,7 @@ def probe_gateways(
     timeout: float = DEFAULT_TIMEOUT,
     dial: Callable[[ProbeSubject], Callable[[], Stream]] | None = None,
 ) -> ProbeReport:
-    """Probe the gateways and report, in the order given. ``dial`` replaces TCP to the subject's address and port."""
+    """Probe the gateways and report, in the order given. ``dial`` replaces plain TCP to the subject."""
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         probes = [
             GatewayProbe(subject, dial(subject) if dial else _by_tcp(subject, timeout), timeout)
@@ -84,7 +84,7 @@ def _by_tcp(subject: ProbeSubject, timeout: float) -> Callable[[], Stream]:
 
 
 class GatewayProbe:
-    """The probe of one gateway. ``check_thumbprint`` comes before ``check``: everything after is pinned by it."""
+    """The probe of one gateway. ``check_thumbprint`` comes before ``check``, which is pinned by it."""
 
     def __init__(self, subject: ProbeSubject, dial: Callable[[], Stream], timeout: float) -> None:
         self._subject = subject
@@ -95,7 +95,7 @@ class GatewayProbe:
         self.planned = plan_checks(subject)
 
     def check_thumbprint(self) -> CheckResult:
-        """Look at the certificate that the gateway presents. Without an expected one, this one is pinned from now on."""
+        """Look at the certificate that the gateway presents; where none is expected, it is the pin now."""
         visit = Agent(self._dial, sni=self._subject.fqdn, thumbprint=self._pin, timeout=self._timeout).greet()
         self._first = visit
         if self._pin is None and visit.presented is not None:
@@ -131,7 +131,7 @@ class GatewayProbe:
 
     @property
     def _cut_short(self) -> Verdict | None:
-        """What the first visit already says about all further ones but tunnels: another certificate, or nobody there."""
+        """What the first visit says about all checks but tunnels: another certificate, or nobody there."""
         first = self._first
         if first is None:
             return None

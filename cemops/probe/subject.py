@@ -22,15 +22,15 @@ class Missing:
 class ProbeTarget:
     """One entry of the allow-list (IG-02).
 
-    ``canonical``: the server's own name, the one its certificate must carry (C-08). ``authority``:
-    whose agents use this server. ``address``: the server's IP address, if the estate knows it.
-    ``inner_authorities``: PEM of what its certificate must be signed by, or why that is not known.
+    ``canonical``: the server's own name, the one its certificate must carry (C-08). ``notification_server``:
+    whose agents use it. ``address``: its IP address, if the estate knows it. ``inner_authorities``: PEM of
+    what its certificate must be signed by, or why that is not known.
     """
 
     host: str
     port: int
     canonical: bool
-    authority: str
+    notification_server: str
     address: str | None = None
     inner_authorities: tuple[str, ...] | Missing = Missing("no authority is known")
 
@@ -39,10 +39,10 @@ class ProbeTarget:
 
 
 @dataclass(frozen=True)
-class AuthorityAgents:
-    """The agents of one authority that the probe may play."""
+class NotificationServerAgents:
+    """The agents of one Notification Server that the probe may play."""
 
-    authority: str
+    notification_server: str
     agent: KeyedCertificate | Missing
     revoked: KeyedCertificate | Missing
     expired: KeyedCertificate | Missing
@@ -58,7 +58,7 @@ class ProbeSubject:
     fqdn: str
     thumbprint: str | Missing
     targets: tuple[ProbeTarget, ...]
-    agents: tuple[AuthorityAgents, ...]
+    agents: tuple[NotificationServerAgents, ...]
     unknown: KeyedCertificate | Missing
 
     def any_agent(self) -> KeyedCertificate | Missing:
@@ -68,16 +68,16 @@ class ProbeSubject:
             if not isinstance(one.agent, Missing):
                 return one.agent
             reasons.append(one.agent.reason)
-        return Missing("; ".join(dict.fromkeys(reasons)) or "no authority's agents are let in")
+        return Missing("; ".join(dict.fromkeys(reasons)) or "no Notification Server's agents are let in")
 
     def agent_for(self, target: ProbeTarget) -> KeyedCertificate | Missing:
-        """Give an agent of the target's own authority, else any: the gateway lets every known agent in."""
+        """Give an agent of the target's own NS, else any: the gateway lets every known agent in."""
         for one in self.agents:
-            if one.authority == target.authority and not isinstance(one.agent, Missing):
+            if one.notification_server == target.notification_server and not isinstance(one.agent, Missing):
                 return one.agent
         return self.any_agent()
 
-    def target_of(self, authority: str) -> ProbeTarget:
-        """Give a target that the agents of ``authority`` use."""
-        own = [target for target in self.targets if target.authority == authority]
+    def target_of(self, notification_server: str) -> ProbeTarget:
+        """Give a target that the agents of ``notification_server`` use."""
+        own = [target for target in self.targets if target.notification_server == notification_server]
         return (own or list(self.targets))[0]

@@ -14,7 +14,7 @@ from cemops.probe.visit import Outcome, Step, Visit
 FORBIDDEN = 403
 MISDIRECTED = 421
 REFUSING_STATUSES = frozenset({400, 403, 404, 405, 501})
-"""Answers that refuse a request other than CONNECT (ENGINEERING 9; servers other than httpd use 404, 405, 501)."""
+"""Answers that refuse a request other than CONNECT (ENGINEERING 9; others than httpd: 404, 405, 501)."""
 
 CERTIFICATE_ALERTS = frozenset(
     {
@@ -32,7 +32,16 @@ CERTIFICATE_ALERTS = frozenset(
 )
 """RFC 8446, 6.2: alerts by which a server refuses a client's certificate."""
 
+_BEHIND_ADVICE = (
+    "the gateway let the agent through but did not reach the server: look at the server, at name resolution"
+    " and at the firewall between the two"
+)
 _SECOND_VHOST = "look for a second virtual host on the port: the name after CONNECT selects it"
+
+_STATUS_ADVICE: dict[int | None, str] = {
+    FORBIDDEN: "look at the allow-list of the gateway: name and port must be listed exactly",
+    MISDIRECTED: _SECOND_VHOST,
+}
 
 
 def is_certificate_refusal(visit: Visit) -> bool:
@@ -59,12 +68,10 @@ def _tunnel_advice(visit: Visit) -> str:
             "an expired CRL rejects every agent of that CA, and so does a missing authority certificate: "
             "look at the CRL's next update, the client CA bundle and the agent's certificate"
         )
-    if visit.status == FORBIDDEN:
-        return "look at the allow-list of the gateway: name and port must be listed exactly"
-    if visit.status == MISDIRECTED:
-        return _SECOND_VHOST
+    if visit.status in _STATUS_ADVICE:
+        return _STATUS_ADVICE[visit.status]
     if is_behind(visit):
-        return "the gateway let the agent through but did not reach the server: look at the server, and at name resolution and the firewall between the two"  # noqa: E501 - one sentence
+        return _BEHIND_ADVICE
     if visit.outcome is Outcome.TIMEOUT and visit.step is Step.REQUEST:
         return "the gateway waits for the server, or is full: look at the firewall behind it and at its load"
     return "look at the gateway's address, port, firewall and service"
@@ -107,7 +114,7 @@ def destination_verdict(visit: Visit) -> Verdict:
 
 
 def certificate_verdict(visit: Visit, usual: frozenset[str]) -> Verdict:
-    """Judge an agent that mutual TLS must refuse; another alert than the ``usual`` ones is said in the detail."""
+    """Judge an agent that mutual TLS must refuse; an alert that is not ``usual`` is said in the detail."""
     if is_certificate_refusal(visit):
         note = "" if visit.alert in usual else f" (usual is '{min(usual)}')"
         return Verdict("pass", visit.detail + note, visit.ms)
@@ -133,7 +140,7 @@ def request_verdict(visit: Visit) -> Verdict:
             "fail",
             f"not refused: {visit.detail}; look for mod_proxy_http and for content that is served",
             visit.ms,
-        )  # noqa: E501 - one sentence
+        )
     return unchecked(visit)
 
 
@@ -145,7 +152,7 @@ def clear_text_verdict(visit: Visit) -> Verdict:
 
 
 def unchecked(visit: Visit) -> Verdict:
-    """Fail a check that could not be made, or skip it where only the certificate presented stood in the way."""
+    """Fail a check that could not be made; skip it where another certificate stood in the way."""
     if visit.outcome is Outcome.THUMBPRINT_MISMATCH:
         return Verdict("skipped", f"nothing is sent to another certificate: {visit.detail}", visit.ms)
     return Verdict("fail", f"could not be checked: {visit.detail}", visit.ms)

@@ -19,6 +19,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from cemops.model.certificates import CertificateFacts
+from cemops.planning.certificate_fitness import (
+    fits,
+    issuer_problems,
+    name_problems,
+    use_problems,
+    validity_problems,
+)
 from cemops.planning.changes import PlanWarning
 
 if TYPE_CHECKING:
@@ -28,12 +35,10 @@ if TYPE_CHECKING:
 
 CERTIFICATE_WARNING_DAYS = 60
 """CE-09: CertificateExpirationWarningDays."""
-SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
-"""CE-02: extended key usage serverAuth (RFC 5280, 4.2.1.12)."""
-ANY_USAGE = "2.5.29.37.0"
 NO_CERTIFICATE = "the gateway has no certificate yet"
 
-SourceKind = Literal["self_signed", "issued_by", "pfx", "thumbprint"]
+__all__ = ["CertificateChoice", "choose_certificate", "fits", "lost_authorities"]
+
 ChoiceAction = Literal["keep", "deliver", "generate", "replace", "refuse"]
 
 
@@ -74,7 +79,7 @@ class _Situation:
         if self.live is None:
             return ()
         key = () if self.live_key_matches else ("its key on the gateway is missing or another certificate's",)
-        return (*_name_problems(self.live, self.fqdn), *_validity_problems(self.live, self.now), *key)
+        return (*name_problems(self.live, self.fqdn), *validity_problems(self.live, self.now), *key)
 
     @property
     def pinned(self) -> CertificateFacts | None:
@@ -88,21 +93,6 @@ class _Situation:
         return facts is not None and not fits(
             facts, self.fqdn, self.now, kind=self.material.kind, issuer=self.material.issuer
         )
-
-
-def fits(
-    facts: CertificateFacts, fqdn: str, now: datetime, *, kind: SourceKind, issuer: CertificateFacts | None
-) -> tuple[str, ...]:
-    """Return the reasons why a certificate cannot be put on a gateway; none where it can.
-
-    ``issuer`` is the authority that must have issued it (kind ``issued_by``); None where it is not known.
-    """
-    return (
-        *_name_problems(facts, fqdn),
-        *_validity_problems(facts, now),
-        *_use_problems(facts),
-        *_issuer_problems(facts, kind, issuer),
-    )
 
 
 def choose_certificate(
@@ -249,7 +239,7 @@ def _keep_warnings(situation: _Situation, live: CertificateFacts) -> tuple[PlanW
                 "IG-06",
             )
         )
-    differs = (*_use_problems(live), *_issuer_problems(live, material.kind, material.issuer))
+    differs = (*use_problems(live), *issuer_problems(live, material.kind, material.issuer))
     warnings.extend(
         PlanWarning(
             "certificate-differs",
@@ -287,50 +277,3 @@ def _expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarnin
             "CE-09",
         ),
     )
-
-
-def _name_problems(facts: CertificateFacts, fqdn: str) -> tuple[str, ...]:
-    # CE-02: "subject or SAN equals the server's FQDN"; IG-06: "whose subject is the external name".
-    names = (*facts.dns_names, *((facts.common_name,) if facts.common_name else ()))
-    if any(_covers(name.lower().rstrip("."), fqdn.lower().rstrip(".")) for name in names):
-        return ()
-    listed = ", ".join(dict.fromkeys(names)) or "no name"
-    return (f"it is for {listed}, not for {fqdn}",)
-
-
-def _covers(name: str, fqdn: str) -> bool:
-    """Compare as RFC 6125, 6.4.3: ``*`` stands for the whole first label and for one label only."""
-    if name == fqdn:
-        return True
-    star, dot, domain = name.partition(".")
-    label, _, rest = fqdn.partition(".")
-    return bool(star == "*" and dot and "." in domain and label) and domain == rest
-
-
-def _validity_problems(facts: CertificateFacts, now: datetime) -> tuple[str, ...]:
-    if now > facts.not_after:
-        return (f"it expired on {facts.not_after:%Y-%m-%d}",)
-    if now < facts.not_before:
-        return (f"it is not valid before {facts.not_before:%Y-%m-%d %H:%M} UTC",)
-    return ()
-
-
-def _use_problems(facts: CertificateFacts) -> tuple[str, ...]:
-    usages = facts.extended_key_usages
-    problems = []
-    if usages and SERVER_AUTH not in usages and ANY_USAGE not in usages:
-        problems.append("it is not for servers: extended key usage serverAuth is missing")
-    # A self-signed certificate made with `openssl req -x509` says CA:TRUE, and serves well.
-    if facts.is_ca and facts.subject != facts.issuer:
-        problems.append("it is an authority's certificate, not a server's")
-    return tuple(problems)
-
-
-def _issuer_problems(
-    facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None
-) -> tuple[str, ...]:
-    if kind == "self_signed" and facts.subject != facts.issuer:
-        return (f"it is not self-signed, but issued by {facts.issuer}",)
-    if kind == "issued_by" and issuer is not None and facts.issuer != issuer.subject:
-        return (f"it is issued by {facts.issuer}, not by {issuer.subject}",)
-    return ()

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path, typer.Option("--dir", help="Folder of the lab; made by up, removed by down.", show_default=True)
 ]
-Output = Annotated[
-    Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
-]
+Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 
 lab_app = typer.Typer(
     name="lab",

@@ -79,6 +79,4 @@ def free_port(candidates: Sequence[int]) -> int:
     for port in candidates:
         if can_listen(_OUTSIDE, port):
             return port
-    raise CemopsError(
-        f"ports {', '.join(map(str, candidates))} are all in use on this machine: free one of them"
-    )
+    raise CemopsError(f"ports {', '.join(map(str, candidates))} are all in use on this machine: free one of them")

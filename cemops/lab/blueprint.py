@@ -76,9 +76,7 @@ def _gateway_addresses(
     folder: Path, addresses: tuple[str, ...], ssh_port: int, listen_port: int
 ) -> tuple[GatewayAddress, ...]:
     return tuple(
-        GatewayAddress(
-            f"gw{number}", address, ssh_port, listen_port, folder / "hosts" / f"gw{number}" / "root"
-        )
+        GatewayAddress(f"gw{number}", address, ssh_port, listen_port, folder / "hosts" / f"gw{number}" / "root")
         for number, address in enumerate(addresses, start=1)
     )
 
@@ -107,9 +105,7 @@ def _gateway_machines(
     )
 
 
-def _server_machines(
-    folder: Path, addresses: tuple[str, ...], authority: SiteServerRoot
-) -> tuple[ServerMachine, ...]:
+def _server_machines(folder: Path, addresses: tuple[str, ...], authority: SiteServerRoot) -> tuple[ServerMachine, ...]:
     return tuple(
         ServerMachine(
             lab=folder,

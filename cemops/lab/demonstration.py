@@ -92,13 +92,9 @@ class Demonstration:
         try:
             lab = Lab.up(self.folder, self.settings)
         except CemopsError as error:
-            self._done(
-                steps, Step("up", passed=False, seconds=time.monotonic() - begin, detail=error.message)
-            )
+            self._done(steps, Step("up", passed=False, seconds=time.monotonic() - begin, detail=error.message))
             return None
-        self._done(
-            steps, Step("up", passed=True, seconds=time.monotonic() - begin, detail=f"lab in {lab.folder}")
-        )
+        self._done(steps, Step("up", passed=True, seconds=time.monotonic() - begin, detail=f"lab in {lab.folder}"))
         return lab
 
     def _down(self, lab: Lab, steps: list[Step]) -> None:
@@ -107,13 +103,9 @@ class Demonstration:
         try:
             lab.down()
         except CemopsError as error:
-            self._done(
-                steps, Step("down", passed=False, seconds=time.monotonic() - begin, detail=error.message)
-            )
+            self._done(steps, Step("down", passed=False, seconds=time.monotonic() - begin, detail=error.message))
             return
-        self._done(
-            steps, Step("down", passed=True, seconds=time.monotonic() - begin, detail="nothing left behind")
-        )
+        self._done(steps, Step("down", passed=True, seconds=time.monotonic() - begin, detail="nothing left behind"))
 
     def _command(self, lab: Lab, name: StepName, arguments: tuple[str, ...]) -> Step:
         begin = time.monotonic()
@@ -140,9 +132,7 @@ class Demonstration:
     def _run_quietly(self, lab: Lab, arguments: tuple[str, ...]) -> tuple[int, str]:
         done = lab.cemops(*arguments, "--format", "json")
         sys.stderr.write(done.stderr)
-        return done.returncode, _summary(done.stdout) or _last_line(
-            done.stderr
-        ) or f"exit code {done.returncode}"
+        return done.returncode, _summary(done.stdout) or _last_line(done.stderr) or f"exit code {done.returncode}"
 
 
 def _summary(output: str) -> str:

@@ -135,7 +135,7 @@ def take_down(wanted: Path) -> bool:
     if not folder.exists():
         return False
     if not is_lab(folder):
-        raise CemopsError(f"{folder} is no lab of cemops: nothing was ended or removed")
+        raise CemopsError(f"{folder} is no lab of this user: nothing was ended or removed")
     with locked(folder):
         _clear(folder, _known_state(folder))
         remove_folder(folder, wanted)
@@ -159,8 +159,7 @@ def _clear(folder: Path, known: LabState | None) -> None:
 def _stand_up(folder: Path, blueprint: Blueprint) -> None:
     prepare_privilege_separation()
     places = tuple(
-        GatewayPlace(one.name, f"{one.address}:{one.listen_port}", str(one.root))
-        for one in blueprint.gateways
+        GatewayPlace(one.name, f"{one.address}:{one.listen_port}", str(one.root)) for one in blueprint.gateways
     )
     started: list[Started] = []
     for machine in blueprint.machines:

@@ -95,8 +95,8 @@ def make_folder(wanted: Path) -> Path:
     check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
-            raise CemopsError(f"{folder} belongs to another user: choose another folder with --dir")
+        if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+            raise CemopsError(f"{folder} was made by another user: choose another folder with --dir")
         if not is_lab(folder) and any(folder.iterdir()):
             raise CemopsError(f"{folder} is not empty and no lab of cemops: choose another folder with --dir")
         folder.chmod(0o755)
@@ -104,15 +104,20 @@ def make_folder(wanted: Path) -> Path:
         if wanted.resolve() != folder:
             wanted.symlink_to(folder)
     except OSError as error:
-        raise CemopsError(
-            f"{folder} cannot be made: {error.strerror}; choose another folder with --dir"
-        ) from error
+        raise CemopsError(f"{folder} cannot be made: {error.strerror}; choose another folder with --dir") from error
     return folder
 
 
 def is_lab(folder: Path) -> bool:
-    """Tell whether the folder holds the marker of a lab."""
-    return (folder / MARKER).is_file()
+    """Tell whether the folder is a lab of this user.
+
+    Not of another one: below /var/tmp anybody can make a folder with a marker and a record of wrong processes.
+    """
+    try:
+        owners = {folder.lstat().st_uid, (folder / MARKER).lstat().st_uid}
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    return owners == {os.geteuid()} and not folder.is_symlink()
 
 
 def _is_locked_file(handle: int, folder: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cemops.errors import CemopsError
 from cemops.lab.folder import make_subfolder, write_file
 from cemops.lab.machine import Started, ended_early, record, speaks_ssh
-from cemops.lab.preconditions import SEARCH_PATH, LabPrograms
+from cemops.lab.preconditions import SEARCH_PATH, LabPrograms, is_locked
 from cemops.lab.processes import MARKER_VARIABLE, start
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PermitRootLogin prohibit-password
 PubkeyAuthentication yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-UsePAM no
+UsePAM {pam}
 StrictModes no
 UseDNS no
 AllowTcpForwarding local
@@ -126,5 +126,6 @@ class GatewayMachine:
             listeners="\n".join(f"ListenAddress {one.address}:{one.ssh_port}" for one in self.gateways),
             folder=self.folder,
             login=self.login,
+            pam="yes" if is_locked(self.login) else "no",
             variables=" ".join(f"{name}={value}" for name, value in variables.items()),
         )

@@ -43,9 +43,7 @@ class Machine(Protocol):
         """Start its processes, without waiting for them."""
 
 
-def record(
-    host: str, role: str, addresses: tuple[str, ...], process: subprocess.Popen[bytes]
-) -> LabProcess | None:
+def record(host: str, role: str, addresses: tuple[str, ...], process: subprocess.Popen[bytes]) -> LabProcess | None:
     """Return the record of a process just started; None if it has ended already."""
     identity = identify(process.pid)
     return None if identity is None else LabProcess(host, role, addresses, identity)
@@ -75,8 +73,7 @@ def wait_until_ready(started: tuple[Started, ...]) -> None:
                 raise ended_early(host, role, one.log)
             if time.monotonic() > deadline:
                 raise CemopsError(
-                    f"the {role} of {host} does not answer on {', '.join(one.record.addresses)}; "
-                    f"its log: {one.log}"
+                    f"the {role} of {host} does not answer on {', '.join(one.record.addresses)}; its log: {one.log}"
                 )
             time.sleep(POLL_SECONDS)
 

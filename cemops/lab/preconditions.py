@@ -20,6 +20,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UNPRIVILEGED_ACCOUNT = "nobody"
 
 _FOLDER_TEXT = re.compile(r"/[A-Za-z0-9._/@+=,-]+")
+_SHADOW = Path("/etc/shadow")
 _LIBRARY_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib")
 
 
@@ -68,6 +69,18 @@ def login_name() -> str:
 def service_account() -> str:
     """Return the account that the gateways serve as: an unprivileged one for root, else the user's own."""
     return UNPRIVILEGED_ACCOUNT if os.geteuid() == 0 else login_name()
+
+
+def is_locked(account: str) -> bool:
+    """Tell whether the account's password is locked, which sshd takes for a locked account unless it asks PAM.
+
+    A user who may not read the password file runs an sshd that may not either: then it does not matter.
+    """
+    try:
+        lines = _SHADOW.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{account}:!") for line in lines)
 
 
 def prepare_privilege_separation() -> None:

@@ -67,9 +67,7 @@ def is_alive(identity: ProcessIdentity) -> bool:
     return identify(identity.pid) == identity
 
 
-def start(
-    arguments: list[str], folder: Path, log: Path, environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
+def start(arguments: list[str], folder: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a marked process in a session of its own, with its output in ``log``.
 
     Raises CemopsError if the program cannot be run.

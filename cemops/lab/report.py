@@ -72,8 +72,7 @@ def lab_report(wanted: Path) -> LabReport:
         return LabReport(folder, "none", ())
     state = read_state(folder) or LabState(ready=False)
     started = tuple(
-        ProcessReport(one.host, one.role, one.addresses, one.identity.pid, one.alive)
-        for one in state.processes
+        ProcessReport(one.host, one.role, one.addresses, one.identity.pid, one.alive) for one in state.processes
     )
     servers = tuple(_httpd(folder, place) for place in state.gateways)
     return LabReport(folder, _condition(state), started + servers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,18 @@ from cemops.lab.processes import start
 if TYPE_CHECKING:
     from cemops.lab.trust import ServerCertificate
 
+_PYTHON_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+
 
 def import_path() -> str:
     """Return the folder that ``import cemops`` finds this package in, for PYTHONPATH of child processes."""
     return str(Path(cemops.__file__).resolve().parents[1])
+
+
+def _python_environment() -> dict[str, str]:
+    """Return what this Python needs to start again, and nothing else of the user's environment."""
+    kept = {name: os.environ[name] for name in _PYTHON_VARIABLES if name in os.environ}
+    return {**kept, "PATH": SEARCH_PATH, "PYTHONPATH": import_path()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class ServerMachine:
             [sys.executable, "-m", "cemops.lab.tls_server", *options],
             self.lab,
             log,
-            {"PATH": SEARCH_PATH, "PYTHONPATH": import_path()},
+            _python_environment(),
         )
         recorded = record(self.name, "tls-server", (f"{self.address}:{self.port}",), process)
         if recorded is None:

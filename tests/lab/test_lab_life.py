@@ -183,9 +183,7 @@ def test_an_up_while_another_is_at_work_is_refused(lab_folder: Path) -> None:
 def test_two_labs_run_side_by_side(lab_folder: Path) -> None:
     with Lab.up(lab_folder / "one") as one, Lab.up(lab_folder / "two") as two:
         assert not set(listeners_of(one.folder)) & set(listeners_of(two.folder))
-        assert {port for _, port in listeners_of(one.folder)} == {
-            port for _, port in listeners_of(two.folder)
-        }
+        assert {port for _, port in listeners_of(one.folder)} == {port for _, port in listeners_of(two.folder)}
         one.down()
         assert lab_report(two.folder).condition == "running"
         Lab.up(lab_folder / "one")
@@ -206,9 +204,7 @@ def test_a_failed_start_ends_what_was_started_and_says_what_the_server_said(
     lab_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cemops.lab.gateway_machine._SSHD_CONFIG", "NoSuchKeyword yes\n")
-    with pytest.raises(
-        CemopsError, match=re.compile("sshd of gw1 ended at once; it said: .*NoSuchKeyword|bad conf")
-    ):
+    with pytest.raises(CemopsError, match=re.compile("sshd of gw1 ended at once; it said: .*NoSuchKeyword|bad conf")):
         Lab.up(lab_folder)
     assert processes_of(lab_folder) == []
     assert lab_report(lab_folder).condition == "stopped"

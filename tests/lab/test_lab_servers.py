@@ -108,17 +108,13 @@ def test_only_the_key_of_the_lab_logs_in(shared_lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("name", "fqdn", "port"), SERVERS)
-def test_names_resolve_in_a_session(
-    shared_lab: Lab, gw1: paramiko.SSHClient, name: str, fqdn: str, port: int
-) -> None:
+def test_names_resolve_in_a_session(shared_lab: Lab, gw1: paramiko.SSHClient, name: str, fqdn: str, port: int) -> None:
     expected = {one.host: one.addresses[0] for one in lab_report(shared_lab.folder).processes}[name]
     for asked in (name, fqdn):
         assert run(gw1, f"getent ahostsv4 {asked}").split()[0] == expected.removesuffix(f":{port}")
 
 
-def test_a_session_has_the_marker_and_finds_administration_programs(
-    shared_lab: Lab, gw1: paramiko.SSHClient
-) -> None:
+def test_a_session_has_the_marker_and_finds_administration_programs(shared_lab: Lab, gw1: paramiko.SSHClient) -> None:
     marker, level = run(gw1, 'echo "$CEMOPS_LAB $SHLVL"').split()
     assert marker == str(shared_lab.folder)
     assert int(level) >= 5  # a login shell that is bash counts itself
@@ -170,9 +166,7 @@ def test_each_server_says_who_it_is_behind_a_certificate_for_its_name(
 
 def test_a_server_has_no_certificate_for_another_name(shared_lab: Lab) -> None:
     listener = {one.host: one.addresses[0] for one in lab_report(shared_lab.folder).processes}["ps1"]
-    connection = _NamedConnection(
-        listener.split(":")[0], 4726, context_of(shared_lab), "ns1.corp.lab.example"
-    )
+    connection = _NamedConnection(listener.split(":")[0], 4726, context_of(shared_lab), "ns1.corp.lab.example")
     with pytest.raises(ssl.SSLCertVerificationError):
         connection.request("GET", "/")
 

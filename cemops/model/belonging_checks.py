@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cemops.model.hierarchy import upwards
 from cemops.model.reference_problem import ReferenceProblem
 from cemops.model.referenced_names import references
 
@@ -17,26 +18,13 @@ if TYPE_CHECKING:
 def parent_cycles(estate: Estate) -> Iterator[ReferenceProblem]:
     """Find Notification Servers that are above themselves (NS-06)."""
     for i, server in enumerate(estate.notification_servers):
-        chain = _chain(estate, server.name)
+        chain = upwards(estate, server.name)
         if len(chain) > 1 and chain[-1] == server.name:
             yield ReferenceProblem(
                 ("notification_servers", i, "parent"),
                 f"{' > '.join(chain)} is a circle: one of them must have no parent",
                 "NS-06",
             )
-
-
-def _chain(estate: Estate, name: str) -> list[str]:
-    """Follow parents from a name until there is none, or one comes again (which then ends the list)."""
-    parents = {server.name: server.parent for server in estate.notification_servers}
-    chain = [name]
-    parent = parents.get(name)
-    while parent is not None and parent not in chain:
-        chain.append(parent)
-        parent = parents.get(parent)
-    if parent is not None:
-        chain.append(parent)
-    return chain
 
 
 def root_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
@@ -108,7 +96,7 @@ def foreign_policies(estate: Estate) -> Iterator[ReferenceProblem]:
         owners.setdefault(policy.name, set()).add(policy.notification_server)
     for path, name, user in _policy_users(estate):
         having = owners.get(name)
-        if having is not None and not having & set(_chain(estate, user)):
+        if having is not None and not having & set(upwards(estate, user)):
             yield ReferenceProblem(
                 path,
                 f"the policy {name!r} belongs to {', '.join(sorted(having))}, and {user} gets none from"

@@ -39,8 +39,7 @@ class ServerCertificateAuthority(Section):
 
 
 ServerCertificate = Annotated[
-    Annotated[PinnedServerCertificate, Tag("thumbprint")]
-    | Annotated[ServerCertificateAuthority, Tag("ca_file")],
+    Annotated[PinnedServerCertificate, Tag("thumbprint")] | Annotated[ServerCertificateAuthority, Tag("ca_file")],
     Discriminator(
         one_key_of("thumbprint", "ca_file"),
         custom_error_type="one_of_these",

@@ -86,8 +86,7 @@ class ListedSiteServer(Section):
 
 
 ListedServer = Annotated[
-    Annotated[ListedNotificationServer, Tag("notification_server")]
-    | Annotated[ListedSiteServer, Tag("site_server")],
+    Annotated[ListedNotificationServer, Tag("notification_server")] | Annotated[ListedSiteServer, Tag("site_server")],
     Discriminator(
         one_key_of("notification_server", "site_server"),
         custom_error_type="one_of_these",

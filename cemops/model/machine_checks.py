@@ -57,9 +57,7 @@ def _windows(here: DocumentPath, gateway: Gateway) -> Iterator[ReferenceProblem]
             "the folder of a Windows gateway begins with a drive: write it as in 'C:\\cemops'",
         )
     if gateway.service.manager == "systemd":
-        yield ReferenceProblem(
-            (*here, "service", "manager"), "Windows has no systemd: write windows or direct"
-        )
+        yield ReferenceProblem((*here, "service", "manager"), "Windows has no systemd: write windows or direct")
 
 
 def logons(estate: Estate) -> Iterator[ReferenceProblem]:
@@ -85,8 +83,6 @@ def listen_addresses(estate: Estate) -> Iterator[ReferenceProblem]:
         addresses = gateway.listen.addresses
         path = ("gateways", i, "listen", "addresses")
         if "*" in addresses and len(addresses) > 1:
-            yield ReferenceProblem(
-                path, '"*" is every address already: write it alone, or leave it out', "IG-01"
-            )
+            yield ReferenceProblem(path, '"*" is every address already: write it alone, or leave it out', "IG-01")
         elif len(set(addresses)) < len(addresses):
             yield ReferenceProblem(path, "an address stands here twice: write each address once", "IG-01")

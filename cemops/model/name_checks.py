@@ -27,9 +27,7 @@ def unknown_names(estate: Estate) -> Iterator[ReferenceProblem]:
         names = declared[reference.kind]
         if reference.name not in names:
             advice = nearest(reference.name, names) or f"declare it in {SECTIONS[reference.kind]}"
-            yield ReferenceProblem(
-                reference.path, f"there is no {reference.kind} {reference.name!r}: {advice}"
-            )
+            yield ReferenceProblem(reference.path, f"there is no {reference.kind} {reference.name!r}: {advice}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -102,6 +100,4 @@ def _twice(named: Iterable[tuple[DocumentPath, str]]) -> Iterator[ReferenceProbl
         before = first.setdefault(name.casefold(), path)
         if before != path:
             place = f"{before[0]}[{before[1]}]"
-            yield ReferenceProblem(
-                path, f"the name {name!r} is already given to {place}: choose another name"
-            )
+            yield ReferenceProblem(path, f"the name {name!r} is already given to {place}: choose another name")

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from cemops.model.reference_problem import DocumentPath
     from cemops.model.web import WebConfiguration
 
-Kind = Literal[
-    "credential", "authority", "resource target", "Notification Server", "site server", "gateway", "policy"
-]
+Kind = Literal["credential", "authority", "resource target", "Notification Server", "site server", "gateway", "policy"]
 
 SECTIONS: dict[Kind, str] = {
     "credential": "credentials",
@@ -112,9 +110,7 @@ def _of_perimeter(estate: Estate) -> Iterator[Reference]:
         yield from _of_flow_end(("perimeter", "flows", i, "to"), flow.to)
     for i, balancer in enumerate(estate.load_balancers):
         for k, virtual in enumerate(balancer.virtual_servers):
-            yield Reference(
-                ("load_balancers", i, "virtual_servers", k, "gateway"), "gateway", virtual.gateway
-            )
+            yield Reference(("load_balancers", i, "virtual_servers", k, "gateway"), "gateway", virtual.gateway)
 
 
 def _of_policies(estate: Estate) -> Iterator[Reference]:

@@ -10,12 +10,12 @@ class Section(BaseModel):
 
     Frozen, so that an estate can be shared between hosts that are prepared at the same time; an unknown
     field is an error, because a misspelt field that is silently ignored is a gateway that stays open.
-    Inputs are hidden in pydantic's own messages: a secret may stand where a reference belongs.
+    Inputs are hidden in pydantic's own messages: a secret may stand where a reference belongs. The text below
+    a field is its description; ``cemops schema`` hands it on to editors.
     """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )

@@ -166,8 +166,7 @@ def client_authorities(estate: Estate, gateway: Gateway) -> tuple[str, ...]:
     """Name the authorities whose agents a gateway lets in (C-01): each served NS's root, once."""
     return tuple(
         dict.fromkeys(
-            notification_server(estate, name).root_authority
-            for name in served_notification_servers(estate, gateway)
+            notification_server(estate, name).root_authority for name in served_notification_servers(estate, gateway)
         )
     )
 

@@ -1,1 +1,0 @@
-"""Findings: what the estate alone shows to be against the documented limits. One module per family."""

@@ -1,0 +1,85 @@
+"""The JSON schema of the estate file (draft 2020-12), for editors: every field with what it means."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cemops.model.estate import Estate
+from cemops.model.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_JSON_SCHEMA_WORD = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+"""Bounds that pydantic leaves under its own names on values which it checks with a function."""
+
+
+def estate_schema() -> dict[str, Any]:
+    """Give the JSON schema of the estate file as plain data."""
+    schema = Estate.model_json_schema()
+    sections = {section.__name__: section for section in _sections(Section)}
+    definitions = schema.get("$defs", {})
+    for name, definition in definitions.items():
+        if name in sections:
+            _describe(definition, sections[name])
+    _describe(schema, Estate)
+    tidied: dict[str, Any] = _tidy(schema)
+    return {"$schema": DIALECT, **tidied, "title": "cemops estate"}
+
+
+def _sections(parent: type[Section]) -> Iterator[type[Section]]:
+    for section in parent.__subclasses__():
+        yield section
+        yield from _sections(section)
+
+
+def _describe(definition: dict[str, Any], section: type[Section]) -> None:
+    """Put the text below each field of a section into its schema; it says more than that of the field's type."""
+    texts = _field_texts(section)
+    aliases = {field.alias: name for name, field in section.model_fields.items() if field.alias}
+    for key, field in definition.get("properties", {}).items():
+        text = texts.get(aliases.get(key, key))
+        if text is not None:
+            field["description"] = text
+
+
+def _field_texts(section: type[Section]) -> dict[str, str]:
+    """Read the texts below the fields of a section and of those it builds on, from their sources."""
+    texts: dict[str, str] = {}
+    for base in reversed(section.__mro__):
+        if issubclass(base, Section):
+            texts.update(_own_field_texts(base))
+    return texts
+
+
+def _own_field_texts(section: type[Section]) -> dict[str, str]:
+    tree = ast.parse(inspect.getsource(sys.modules[section.__module__]))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == section.__name__)
+    texts: dict[str, str] = {}
+    for field, text in itertools.pairwise(body):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(written))),
+            ):
+                texts[name] = _plain(written)
+            case _:
+                continue
+    return texts
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`")
+
+
+def _tidy(value: Any) -> Any:  # noqa: ANN401 - a JSON schema is nested plain data of any depth
+    if isinstance(value, list):
+        return [_tidy(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {_JSON_SCHEMA_WORD.get(key, key): _tidy(entry) for key, entry in value.items()}

@@ -1,0 +1,68 @@
+"""Rules on authorities: what a gateway needs of them to know agents (C-01), and encrypted keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cemops.model import topology
+from cemops.rules.framework import Breach, Rule, Severity, Subject, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@rule("CEM501", "An authority's key would be kept without a passphrase", Severity.ERROR, None)
+def no_passphrase(subject: Subject) -> Iterator[Breach]:
+    """Keys that cemops keeps are always encrypted: with the authority's own passphrase, or ``pki``'s."""
+    if subject.estate.pki.passphrase is not None:
+        return
+    for name, authority in subject.estate.authorities.items():
+        if authority.source == "local" and authority.passphrase is None:
+            yield Breach(
+                ("authorities", name),
+                f"{name} has no passphrase for its key: add passphrase here, or pki.passphrase for all keys",
+            )
+
+
+@rule("CEM502", "A gateway cannot know a server's agents", Severity.ERROR, "C-01")
+def no_root_certificate(subject: Subject) -> Iterator[Breach]:
+    """A gateway requires client certificates issued by a known NS: it needs that root's certificate."""
+    estate = subject.estate
+    needed = dict.fromkeys(name for gateway in estate.gateways for name in topology.client_authorities(estate, gateway))
+    for name in needed:
+        authority = estate.authorities[name]
+        if authority.source != "local" and authority.certificate is None:
+            yield Breach(
+                ("authorities", name),
+                f"{name} has no certificate file, and gateways know agents by it: export it from the"
+                " Notification Server and declare it as certificate",
+            )
+
+
+@rule("CEM503", "A root has no CRL", Severity.INFO, "CE-08")
+def no_crl(subject: Subject) -> Iterator[Breach]:
+    """Gateways do not learn of revocations by themselves: without a CRL a revoked agent still gets in."""
+    estate = subject.estate
+    needed = dict.fromkeys(name for gateway in estate.gateways for name in topology.client_authorities(estate, gateway))
+    for name in needed:
+        authority = estate.authorities[name]
+        if authority.source != "local" and authority.crl is None:
+            yield Breach(
+                ("authorities", name),
+                f"{name} declares no CRL, so gateways let its revoked agents in: add crl once one is made",
+            )
+
+
+@rule("CEM504", "Files of a local authority are not read", Severity.INFO, "CE-11")
+def files_of_local(subject: Subject) -> Iterator[Breach]:
+    """Cemops makes certificate and CRL of a local authority itself, below ``pki.folder``."""
+    for name, authority in subject.estate.authorities.items():
+        for key in ("certificate", "crl"):
+            if authority.source == "local" and getattr(authority, key) is not None:
+                yield Breach(
+                    ("authorities", name, key),
+                    f"{name} is local, so cemops makes its {key} and does not read this file: take it away",
+                )
+
+
+RULES: tuple[Rule, ...] = (no_passphrase, no_root_certificate, no_crl, files_of_local)

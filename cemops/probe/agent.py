@@ -59,9 +59,7 @@ class Agent:
         self._context = outer_context(credential, version)
         self._timeout = timeout
 
-    def connect(
-        self, target: str, *, inner: InnerTls | None = None, session: ssl.SSLSession | None = None
-    ) -> Visit:
+    def connect(self, target: str, *, inner: InnerTls | None = None, session: ssl.SSLSession | None = None) -> Visit:
         """Ask for a tunnel to ``target`` (the text after CONNECT), close it, and say what happened."""
         visit, stream = self.hold(target, inner=inner, session=session)
         if stream is not None:
@@ -223,17 +221,13 @@ def _translated(step: Step) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise EndingError(
-            Outcome.NOT_TRUSTED, f"the certificate does not verify: {error.verify_message}"
-        ) from error
+        raise EndingError(Outcome.NOT_TRUSTED, f"the certificate does not verify: {error.verify_message}") from error
     except ssl.SSLEOFError as error:
         raise _closed(step) from error
     except ssl.SSLError as error:
         alert = alert_of(error)
         if alert is not None:
-            raise EndingError(
-                Outcome.TLS_ALERT, f"refused with the TLS alert '{alert}'", alert=alert
-            ) from error
+            raise EndingError(Outcome.TLS_ALERT, f"refused with the TLS alert '{alert}'", alert=alert) from error
         reason = (error.reason or "unknown reason").replace("_", " ").lower()
         raise EndingError(Outcome.NOT_TLS, f"no TLS could be agreed on: {reason} ({step.value})") from error
     except TimeoutError as error:

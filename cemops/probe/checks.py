@@ -107,11 +107,7 @@ class ProbeReport:
     @property
     def unproven_gateways(self) -> tuple[str, ...]:
         """Gateways through which no agent was seen to get: nothing was proven of them."""
-        proven = {
-            one.gateway
-            for one in self.results
-            if one.check is CheckId.TUNNEL_ALLOWED and one.result == "pass"
-        }
+        proven = {one.gateway for one in self.results if one.check is CheckId.TUNNEL_ALLOWED and one.result == "pass"}
         return tuple(dict.fromkeys(one.gateway for one in self.results if one.gateway not in proven))
 
     @property

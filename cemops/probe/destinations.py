@@ -92,9 +92,7 @@ def ip_addresses(targets: Sequence[ProbeTarget]) -> tuple[str, ...]:
     pairs = ((address, port), ("127.0.0.1", targets[0].port))
     return tuple(
         dict.fromkeys(
-            endpoint_text(one, port)
-            for one, port in pairs
-            if one and is_ip_address(one) and one not in listed
+            endpoint_text(one, port) for one, port in pairs if one and is_ip_address(one) and one not in listed
         )
     )
 

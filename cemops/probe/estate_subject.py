@@ -52,9 +52,7 @@ def probe_subject(side: EstateSide, gateway: Gateway, thumbprint: str | None = N
         fqdn=gateway.fqdn,
         thumbprint=thumbprint or _expected_thumbprint(side, gateway),
         targets=_targets(side, gateway),
-        agents=tuple(
-            _agents(name, certificates[name]) for name in _one_for_each_authority(side.estate, served)
-        ),
+        agents=tuple(_agents(name, certificates[name]) for name in _one_for_each_authority(side.estate, served)),
         unknown=_unknown(tuple(certificates.values())),
     )
 
@@ -109,17 +107,14 @@ def _expected_thumbprint(side: EstateSide, gateway: Gateway) -> str | Missing:
     except (PkiError, SecretError) as error:
         return Missing(f"the expected thumbprint is not known: {error.message}")
     if known is None:
-        return Missing(
-            "the expected thumbprint is not known: run `cemops apply`, or declare certificate.thumbprint"
-        )
+        return Missing("the expected thumbprint is not known: run `cemops apply`, or declare certificate.thumbprint")
     return known.sha1
 
 
 def _targets(side: EstateSide, gateway: Gateway) -> tuple[ProbeTarget, ...]:
     canonical = topology.canonical_targets(side.estate, gateway)
     return tuple(
-        _target(side, target, canonical=target in canonical)
-        for target in topology.allow_list(side.estate, gateway)
+        _target(side, target, canonical=target in canonical) for target in topology.allow_list(side.estate, gateway)
     )
 
 

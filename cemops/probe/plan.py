@@ -93,9 +93,7 @@ def _inner_handshakes(subject: ProbeSubject) -> Iterator[PlannedCheck]:
         if target.canonical:
             agent = subject.agent_for(target)
             attempt = (
-                agent
-                if isinstance(agent, Missing)
-                else InnerHandshake(agent, target.host, target.inner_authorities)
+                agent if isinstance(agent, Missing) else InnerHandshake(agent, target.host, target.inner_authorities)
             )
             yield PlannedCheck(CheckId.INNER_TLS, str(target), attempt)
 
@@ -115,9 +113,7 @@ def _destinations(subject: ProbeSubject) -> Iterator[PlannedCheck]:
             yield PlannedCheck(check, str(targets[0]), places)
             continue
         for place in places:
-            yield PlannedCheck(
-                check, place, agent if isinstance(agent, Missing) else Tunnel(agent, subject.fqdn)
-            )
+            yield PlannedCheck(check, place, agent if isinstance(agent, Missing) else Tunnel(agent, subject.fqdn))
 
 
 def _without_certificate(subject: ProbeSubject) -> Iterator[PlannedCheck]:

@@ -28,9 +28,7 @@ _REVOKED = frozenset({"certificate revoked"})
 _NOT_SPOKEN = frozenset({"protocol version", "handshake failure"})
 
 
-def resumption_verdict(
-    attempt: Resumption, target: str, agent_as: Callable[[KeyedCertificate, str], Agent]
-) -> Verdict:
+def resumption_verdict(attempt: Resumption, target: str, agent_as: Callable[[KeyedCertificate, str], Agent]) -> Verdict:
     """Make the check. ``agent_as`` gives an agent with that certificate that speaks one TLS version alone."""
     ms = 0.0
     spoken: list[str] = []
@@ -38,9 +36,7 @@ def resumption_verdict(
         for credential in (attempt.good, attempt.revoked):
             if isinstance(credential, Missing):
                 continue
-            verdict = _come_back(
-                agent_as(credential, version), target, version, credential is attempt.revoked
-            )
+            verdict = _come_back(agent_as(credential, version), target, version, credential is attempt.revoked)
             if verdict is None:
                 continue
             ms += verdict.ms
@@ -57,9 +53,7 @@ def _all_held(attempt: Resumption, spoken: tuple[str, ...], ms: float) -> Verdic
     if isinstance(attempt.revoked, Missing):
         return Verdict("skipped", f"{attempt.revoked.reason} (no session is resumed in TLS {versions})", ms)
     if isinstance(attempt.good, Missing):
-        return Verdict(
-            "pass", f"the revoked agent is refused, also with a session offered (TLS {versions})", ms
-        )
+        return Verdict("pass", f"the revoked agent is refused, also with a session offered (TLS {versions})", ms)
     return Verdict(
         "pass",
         f"no session is resumed, and the revoked agent is refused with or without one (TLS {versions})",
@@ -94,6 +88,4 @@ def _is_not_spoken(visit: Visit) -> bool:
     """Whether the gateway does not speak this TLS version: it said so before it showed a certificate."""
     if visit.presented is not None:
         return False
-    return visit.outcome is Outcome.NOT_TLS or (
-        visit.outcome is Outcome.TLS_ALERT and visit.alert in _NOT_SPOKEN
-    )
+    return visit.outcome is Outcome.NOT_TLS or (visit.outcome is Outcome.TLS_ALERT and visit.alert in _NOT_SPOKEN)

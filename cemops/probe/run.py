@@ -66,8 +66,7 @@ def probe_gateways(
     """Probe the gateways and report, in the order given. ``dial`` replaces plain TCP to the subject."""
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         probes = [
-            GatewayProbe(subject, dial(subject) if dial else _by_tcp(subject, timeout), timeout)
-            for subject in subjects
+            GatewayProbe(subject, dial(subject) if dial else _by_tcp(subject, timeout), timeout) for subject in subjects
         ]
         firsts = list(pool.map(GatewayProbe.check_thumbprint, probes))
         rest = [[pool.submit(probe.check, planned) for planned in probe.planned] for probe in probes]
@@ -148,9 +147,7 @@ class GatewayProbe:
             case InnerHandshake():
                 return self._inner(planned, attempt)
             case PlainRequest(credential=None):
-                return clear_text_verdict(
-                    clear_text_request(self._dial, attempt.request, timeout=self._timeout)
-                )
+                return clear_text_verdict(clear_text_request(self._dial, attempt.request, timeout=self._timeout))
             case PlainRequest():
                 return request_verdict(self._agent(attempt.credential).request(attempt.request))
             case Resumption():
@@ -159,9 +156,7 @@ class GatewayProbe:
     def _agent(self, credential: KeyedCertificate | None, version: str | None = None) -> Agent:
         return self._agent_asking(self._subject.fqdn, credential, version)
 
-    def _agent_asking(
-        self, sni: str | None, credential: KeyedCertificate | None, version: str | None = None
-    ) -> Agent:
+    def _agent_asking(self, sni: str | None, credential: KeyedCertificate | None, version: str | None = None) -> Agent:
         return Agent(
             self._dial,
             sni=sni,
@@ -197,9 +192,7 @@ def _other_name_verdict(visit: Visit, sni: str | None, usual: frozenset[str]) ->
     """Judge a client without certificate that asks for another server name than the gateway's."""
     asked = f"server name {sni}" if sni else "no server name"
     if visit.outcome is Outcome.THUMBPRINT_MISMATCH:
-        detail = (
-            f"another certificate is presented, so a second virtual host answers on the port: {visit.detail}"
-        )
+        detail = f"another certificate is presented, so a second virtual host answers on the port: {visit.detail}"
         return Verdict("fail", f"{asked}: {detail}", visit.ms)
     if visit.alert == "unrecognized name" and not is_certificate_refusal(visit):
         return Verdict("pass", f"{asked}: {visit.detail}", visit.ms)

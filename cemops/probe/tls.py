@@ -54,9 +54,7 @@ def inner_context(authorities_pem: Iterable[str]) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cadata=known)
     except ssl.SSLError as error:
-        raise PkiError(
-            f"The authority certificates cannot be used for TLS ({error.reason}): give PEM."
-        ) from error
+        raise PkiError(f"The authority certificates cannot be used for TLS ({error.reason}): give PEM.") from error
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 

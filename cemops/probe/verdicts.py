@@ -46,11 +46,7 @@ _STATUS_ADVICE: dict[int | None, str] = {
 
 def is_certificate_refusal(visit: Visit) -> bool:
     """Whether mutual TLS refused: an alert about certificates, from a server that had shown its own."""
-    return (
-        visit.outcome is Outcome.TLS_ALERT
-        and visit.alert in CERTIFICATE_ALERTS
-        and visit.presented is not None
-    )
+    return visit.outcome is Outcome.TLS_ALERT and visit.alert in CERTIFICATE_ALERTS and visit.presented is not None
 
 
 def tunnel_verdict(visit: Visit) -> Verdict:
@@ -83,9 +79,7 @@ def inner_verdict(visit: Visit, host: str, unverified: str | None) -> Verdict:
         suffix = f"; chain not verified: {unverified}" if unverified else ", certificate verified"
         return Verdict("pass", visit.detail + suffix, visit.ms)
     if visit.step is not Step.INNER_TLS:
-        return Verdict(
-            "skipped", f"no tunnel to test in ({visit.detail}): see gateway.tunnel.allowed", visit.ms
-        )
+        return Verdict("skipped", f"no tunnel to test in ({visit.detail}): see gateway.tunnel.allowed", visit.ms)
     shown = f" (presented: SHA-1 {visit.inner.sha1})" if visit.inner else ""
     return Verdict("fail", f"{visit.detail}{shown}; look at the certificate bound to {host} (C-08)", visit.ms)
 
@@ -95,9 +89,7 @@ def destination_verdict(visit: Visit) -> Verdict:
     if visit.status == FORBIDDEN:
         return Verdict("pass", visit.detail, visit.ms)
     if visit.opened:
-        return Verdict(
-            "fail", f"got through: {visit.detail}; look at the allow-list (<Proxy>, AllowCONNECT)", visit.ms
-        )
+        return Verdict("fail", f"got through: {visit.detail}; look at the allow-list (<Proxy>, AllowCONNECT)", visit.ms)
     if is_behind(visit):
         return Verdict(
             "fail",
@@ -107,9 +99,7 @@ def destination_verdict(visit: Visit) -> Verdict:
     if visit.status == MISDIRECTED:
         return Verdict("fail", f"{visit.detail}, not 403; {_SECOND_VHOST}", visit.ms)
     if visit.outcome is Outcome.REFUSED_BY_PROXY:
-        return Verdict(
-            "fail", f"{visit.detail}, not 403: something else than the allow-list refused", visit.ms
-        )
+        return Verdict("fail", f"{visit.detail}, not 403: something else than the allow-list refused", visit.ms)
     return unchecked(visit)
 
 

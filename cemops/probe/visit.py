@@ -81,9 +81,7 @@ class Visit:
 class EndingError(Exception):
     """Ends an attempt before its goal. Stays inside ``cemops.probe``."""
 
-    def __init__(
-        self, outcome: Outcome, detail: str, *, status: int | None = None, alert: str | None = None
-    ) -> None:
+    def __init__(self, outcome: Outcome, detail: str, *, status: int | None = None, alert: str | None = None) -> None:
         super().__init__(detail)
         self.outcome = outcome
         self.detail = detail
@@ -113,9 +111,7 @@ class Notes:
         finally:
             self.milliseconds[step] = round((time.perf_counter() - begun) * 1000, 3)
 
-    def visit(
-        self, outcome: Outcome, detail: str, *, status: int | None = None, alert: str | None = None
-    ) -> Visit:
+    def visit(self, outcome: Outcome, detail: str, *, status: int | None = None, alert: str | None = None) -> Visit:
         """Return the finished record."""
         return Visit(
             outcome=outcome,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _APACHE_WORD = re.compile(r"[A-Za-z0-9_.:*\[\]+-]+", re.ASCII)
 _REGEX_LITERAL = re.compile(r"[A-Za-z0-9_:-]", re.ASCII)
-_SYSTEMD_WORD = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
+_SYSTEMD_WORD = re.compile(r"[A-Za-z0-9_.=-]+", re.ASCII)
 _PRINTABLE_ASCII = range(0x20, 0x7F)
 
 
@@ -91,9 +91,7 @@ def systemd_argument(value: str) -> EscapedText:
 def systemd_word(value: str) -> EscapedText:
     """Give ``value`` as a bare word of a unit file, where quotes are not understood (``User=``)."""
     if not _SYSTEMD_WORD.fullmatch(value):
-        raise CemopsError(
-            f"{value!r} cannot stand in a systemd unit: use letters, digits, '.', '-' and '_' only."
-        )
+        raise CemopsError(f"{value!r} cannot stand in a systemd unit: use letters, digits, '.', '-', '_' and '=' only.")
     return EscapedText(value)
 
 
@@ -101,17 +99,13 @@ def _refuse_invisible(value: str, where: str) -> None:
     """Refuse control characters, line and paragraph separators, direction marks, lone surrogates."""
     for character in value:
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-            raise CemopsError(
-                f"{value!r} cannot stand in {where}: remove the character U+{ord(character):04X}."
-            )
+            raise CemopsError(f"{value!r} cannot stand in {where}: remove the character U+{ord(character):04X}.")
 
 
 def _only_escaped(value: object) -> object:
     if isinstance(value, EscapedText) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    raise CemopsError(
-        f"A template prints {value!r} without a filter of its target: this is an error in cemops."
-    )
+    raise CemopsError(f"A template prints {value!r} without a filter of its target: this is an error in cemops.")
 
 
 @cache

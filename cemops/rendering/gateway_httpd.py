@@ -99,9 +99,7 @@ def render_httpd_conf(inputs: HttpdInputs) -> str:
     if inputs.account is not None and inputs.group is None:
         raise CemopsError(f"The service account {inputs.account!r} needs a group: name its primary group.")
     if not inputs.targets:
-        raise CemopsError(
-            f"The gateway {inputs.fqdn} lists no server, so it would tunnel nothing: list one (IG-02)."
-        )
+        raise CemopsError(f"The gateway {inputs.fqdn} lists no server, so it would tunnel nothing: list one (IG-02).")
     _refuse_colliding_listens(inputs.listen)
     log_dir = inputs.log_dir or f"{inputs.root}/logs"
     run_dir = f"{inputs.root}/run"
@@ -130,8 +128,7 @@ def _refuse_colliding_listens(listen: tuple[tuple[str, int], ...]) -> None:
         addresses = [address for address, other in listen if other == port]
         if len(addresses) > 1 and ("*" in addresses or len(set(addresses)) < len(addresses)):
             raise CemopsError(
-                f"Port {port} is listened on twice for one address: name '*' alone,"
-                " or each address once (IG-01)."
+                f"Port {port} is listened on twice for one address: name '*' alone, or each address once (IG-01)."
             )
 
 
@@ -145,9 +142,7 @@ def _virtual_host_address(address: str, port: int) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
-        raise CemopsError(
-            f"{address!r} is no address to listen on: give an IP address or '*' (IG-01)."
-        ) from None
+        raise CemopsError(f"{address!r} is no address to listen on: give an IP address or '*' (IG-01).") from None
     return f"[{parsed}]:{port}" if isinstance(parsed, IPv6Address) else f"{parsed}:{port}"
 
 

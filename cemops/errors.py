@@ -1,7 +1,7 @@
 """The errors of cemops: typed, carrying data, each with the repair and the exit code of the contract.
 
 Exit codes (DESIGN.md, Commands): 1 failed, 3 refused by a guard, 64 wrong usage. A foreign exception is
-translated to one of these where it enters (SSH, TLS, YAML, X.509), so that no caller needs to know the library.
+translated to one of these where it enters (SSH, TLS, YAML, X.509): no caller needs to know the library.
 """
 
 from __future__ import annotations

@@ -230,3 +230,71 @@ def test_down_ends_what_was_left_running_through_ssh(lab: Lab, listener_first: b
     assert take_down(lab.folder)
     assert [pid for pid in pids if identify(pid) is not None] == []
     client.close()
+
+
+HTTPD_CONF = """\
+ServerName gw1.lab.example
+ServerRoot {root}
+PidFile {root}/run/httpd.pid
+ErrorLog {root}/error.log
+Listen {address}:{port}
+{modules}
+<IfModule unixd_module>
+User {account}
+</IfModule>
+"""
+MODULES = ("mpm_event", "unixd", "authz_core")
+
+
+def start_httpd(lab: Lab, gateway: dict[str, Any], prefix: str) -> None:
+    """Start a bare httpd as the gateway's through ssh, and wait until it has written its pid."""
+    root = Path(gateway["root"])
+    (root / "run").mkdir(parents=True)
+    with connect(lab, gateway) as client:
+        binary = run(client, "command -v apache2 || command -v httpd").strip()
+        folders = "/usr/lib/apache2/modules /usr/lib64/httpd/modules"
+        modules = run(client, f'for d in {folders}; do [ -d "$d" ] && echo "$d"; done').split()[0]
+        load = "\n".join(
+            f"LoadModule {name}_module {modules}/mod_{name}.so"
+            for name in MODULES
+            if Path(f"{modules}/mod_{name}.so").exists()
+        )
+        configuration = HTTPD_CONF.format(
+            root=root,
+            address=gateway["listen"]["addresses"][0],
+            port=gateway["listen"]["port"],
+            modules=load,
+            account=gateway["service"]["account"],
+        )
+        (root / "httpd.conf").write_text(configuration, encoding="utf-8")
+        said = run(client, f"{prefix} {binary} -f {root}/httpd.conf 2>&1")
+        for _ in range(500):
+            if (root / "run/httpd.pid").exists():
+                return
+            time.sleep(0.01)
+    pytest.fail(f"httpd did not start: {said}")
+
+
+@pytest.mark.parametrize("prefix", ["", "env -i"])
+def test_httpd_is_shown_and_ended_with_its_children(lab: Lab, prefix: str) -> None:
+    gateway = estate_of(lab)["gateways"][0]
+    start_httpd(lab, gateway, prefix)
+    shown = [one for one in lab_report(lab.folder).processes if one.role == "httpd"]
+    assert [(one.host, one.alive) for one in shown] == [("gw1", True), ("gw2", False)]
+    parent = shown[0].pid
+    assert parent is not None
+    family = [parent, *children_of(parent)]
+    lab.down()
+    assert [pid for pid in family if identify(pid) is not None] == []
+
+
+def children_of(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found

@@ -13,6 +13,7 @@ import hashlib
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -47,7 +48,15 @@ def observe_command(root: str, account: str, names: Sequence[str], *, fips: bool
     )
 
 
-class GatewayState(FactBase[ObservedGateway]):
+@dataclass(frozen=True)
+class GatewayAnswer:
+    """What a host answered: its lines, as ``cemops observe`` records them, and what they say."""
+
+    lines: tuple[str, ...]
+    observed: ObservedGateway
+
+
+class GatewayState(FactBase[GatewayAnswer]):
     """Everything the planner needs to know of a gateway (one remote command)."""
 
     abstract = False
@@ -58,10 +67,10 @@ class GatewayState(FactBase[ObservedGateway]):
         """Return the command; see :func:`observe_command` for the arguments."""
         return observe_command(root, account, names, fips=fips, unit=unit)
 
-    def process(self, output: list[str]) -> ObservedGateway:
+    def process(self, output: list[str]) -> GatewayAnswer:
         """Parse the answer; :class:`FactProcessError` where it is not complete."""
         try:
-            return parse_gateway_state(output)
+            return GatewayAnswer(tuple(output), parse_gateway_state(output))
         except GatewayStateError as error:
             raise FactProcessError(str(error)) from error
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 KNOWN_AFTER_APPLY = "(known after apply)"
-NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class Action(StrEnum):
@@ -115,7 +113,6 @@ class Plan:
     created: str
     hosts: tuple[HostPlan, ...]
     observed_digest: str
-    summary: Mapping[str, int] = field(default=NO_DATA)
 
     @property
     def has_changes(self) -> bool:

@@ -20,10 +20,13 @@ CRL_WARNING = timedelta(days=14)
 
 @dataclass(frozen=True)
 class LiveTrust:
-    """Client CAs and CRLs of the live release, read from its files."""
+    """Client CAs, CRLs and server certificate of the live release, read from its files."""
 
     authorities: tuple[CertificateFacts, ...] = ()
     crls: tuple[CrlFacts, ...] = ()
+    certificate: CertificateFacts | None = None
+    key_matches: bool = False
+    """Whether the key on the host belongs to ``certificate``."""
 
 
 @dataclass(frozen=True)

@@ -107,9 +107,7 @@ def gateway_sizing(concurrent_connections: int, platform: Literal["linux", "wind
     Raises CemopsError where the platform cannot hold that many connections.
     """
     if concurrent_connections < 1:
-        raise CemopsError(
-            f"capacity.concurrent_connections is {concurrent_connections}: give at least 1 (IG-04)."
-        )
+        raise CemopsError(f"capacity.concurrent_connections is {concurrent_connections}: give at least 1 (IG-04).")
     if platform == "windows":
         return _windows_sizing(concurrent_connections)
     return _linux_sizing(concurrent_connections)

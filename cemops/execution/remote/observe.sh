@@ -78,10 +78,10 @@ if [ -d "$root" ]; then
     if [ -n "$line" ] && [ "$(readlink "/proc/$line/exe" 2>/dev/null)" = "$(readlink -f "$binary")" ]; then
         case $(tr '\0' ' ' <"/proc/$line/cmdline") in *"$root/current/httpd.conf"*) put pid "$line" ;; esac
     fi
-    content loaded "$root/run/loaded"
-    content started "$root/run/started"
-    content confirmed "$root/run/confirmed"
-    for waiting in "$root/run/pending" "$root/run/settling"; do
+    content loaded "$root/state/loaded"
+    content started "$root/state/started"
+    content confirmed "$root/state/confirmed"
+    for waiting in "$root/state/pending" "$root/state/settling"; do
         [ -f "$waiting" ] || continue
         content pending "$waiting"
         while read -r word value; do

@@ -6,7 +6,7 @@ export LC_ALL PATH
 umask 077
 verb=$1 root=$2 manager=$3 unit=$4 httpd=$5
 shift 5
-run=$root/run
+run=$root/run state=$root/state
 
 failed() { printf 'failed\t%s\n' "$*"; exit 1; }
 now() { date +%s; }
@@ -82,8 +82,8 @@ serve() { # start|reload|restart SIZING: brings `current` into service, and note
         restart) service_stop && service_start ;;
         *) if main_pid; then service_reload; else set -- restart "$2"; service_start; fi ;;
     esac || return 1
-    write "$run/loaded" "$(basename "$(readlink "$root/current")")"
-    [ "$1" = restart ] && write "$run/started" "$pid $2"
+    write "$state/loaded" "$(basename "$(readlink "$root/current")")"
+    [ "$1" = restart ] && write "$state/started" "$pid $2"
     return 0
 }
 
@@ -91,7 +91,7 @@ serve() { # start|reload|restart SIZING: brings `current` into service, and note
 
 point_current() { # RELEASE ("" = none), in one rename
     if [ -z "$1" ]; then rm -f "$root/current"; return; fi
-    ln -sfn "releases/$1" "$run/current.new" && mv -fT "$run/current.new" "$root/current"
+    ln -sfn "releases/$1" "$state/current.new" && mv -fT "$state/current.new" "$root/current"
 }
 
 current_release() {
@@ -100,60 +100,60 @@ current_release() {
 }
 
 claim() { # only one of confirm, revert and the dead-man timer may settle a switch: a rename decides who
-    [ -f "$run/settling" ] && return 0
-    mv -T "$run/pending" "$run/settling" 2>/dev/null
+    [ -f "$state/settling" ] && return 0
+    mv -T "$state/pending" "$state/settling" 2>/dev/null
 }
 
 end_rehearsal() {
-    if [ -r "$run/rehearsal/pid" ]; then
-        read -r rehearsal <"$run/rehearsal/pid"
+    if [ -r "$state/rehearsal/pid" ]; then
+        read -r rehearsal <"$state/rehearsal/pid"
         case $(tr '\0' ' ' <"/proc/$rehearsal/cmdline" 2>/dev/null) in
-            *"$run/rehearsal/httpd.conf"*) kill -TERM "$rehearsal" 2>/dev/null ;;
+            *"$state/rehearsal/httpd.conf"*) kill -TERM "$rehearsal" 2>/dev/null ;;
         esac
     fi
-    rm -rf "$run/rehearsal"
+    rm -rf "$state/rehearsal"
 }
 
 revert() { # back to what served before; httpd is started if it is gone
-    previous=$(field "$run/settling" previous) new=$(field "$run/settling" release) mode=$(field "$run/settling" mode)
+    previous=$(field "$state/settling" previous) new=$(field "$state/settling" release) mode=$(field "$state/settling" mode)
     current_release
     if [ "$release" = "$new" ]; then
         point_current "$previous"
         if [ -n "$previous" ]; then
-            serve "$mode" "$(field "$run/settling" sizing-before)" || serve restart "$(field "$run/settling" sizing-before)"
+            serve "$mode" "$(field "$state/settling" sizing-before)" || serve restart "$(field "$state/settling" sizing-before)"
         else
             service_stop
         fi
     fi
-    write "$run/reverted" "$new $(now)"
-    rm -f "$run/settling"
+    write "$state/reverted" "$new $(now)"
+    rm -f "$state/settling"
 }
 
 do_deadman() { # TOKEN SECONDS
     sleep "$2"
-    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" = "$1" ] || exit 0
+    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" = "$1" ] || exit 0
     claim || exit 0
     revert
 }
 
 do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     end_rehearsal
-    [ -e "$run/pending" ] || [ -e "$run/settling" ] && failed "another switch waits for its confirmation"
+    [ -e "$state/pending" ] || [ -e "$state/settling" ] && failed "another switch waits for its confirmation"
     current_release
     [ "$release" = "$2" ] || failed "the live release is '$release', not '$2' as planned: somebody else changed it; plan again"
     [ -f "$root/releases/$3/httpd.conf" ] || failed "release $3 is not there; plan again"
     printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\n' \
-        "$1" "$2" "$3" "$5" "$(($(now) + $4))" "$7" >"$run/pending.new"
+        "$1" "$2" "$3" "$5" "$(($(now) + $4))" "$7" >"$state/pending.new"
     if [ "$manager" = systemd ]; then
         systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
-            /bin/sh "$run/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" ||
+            /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" ||
             failed "the dead-man timer could not be started; nothing was switched"
-        printf 'timer \n' >>"$run/pending.new"
+        printf 'timer \n' >>"$state/pending.new"
     else
-        nohup sh "$run/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" </dev/null >/dev/null 2>&1 &
-        printf 'timer %s\n' "$!" >>"$run/pending.new"
+        nohup sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" </dev/null >/dev/null 2>&1 &
+        printf 'timer %s\n' "$!" >>"$state/pending.new"
     fi
-    mv -f "$run/pending.new" "$run/pending"
+    mv -f "$state/pending.new" "$state/pending"
     point_current "$3" || failed "current could not be switched"
     if ! serve "$5" "$6"; then
         reason="httpd did not come up with release $3: $(tail_of "$root/logs/error.log") $(tail_of "$run/start.log")"
@@ -163,17 +163,17 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
 }
 
 do_confirm() { # TOKEN KEEP
-    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
+    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
     claim || failed "the switch was reverted before it could be confirmed"
     current_release
-    [ "$release" = "$(field "$run/settling" release)" ] || { rm -f "$run/settling"; failed "the live release is '$release': it was reverted"; }
-    write "$run/confirmed" "$release"
-    timer=$(field "$run/settling" timer)
+    [ "$release" = "$(field "$state/settling" release)" ] || { rm -f "$state/settling"; failed "the live release is '$release': it was reverted"; }
+    write "$state/confirmed" "$release"
+    timer=$(field "$state/settling" timer)
     if [ -n "$timer" ]; then
         case $(tr '\0' ' ' <"/proc/$timer/cmdline" 2>/dev/null) in *" deadman $root "*) kill "$timer" 2>/dev/null ;; esac
     fi
-    previous=$(field "$run/settling" previous)
-    rm -f "$run/settling"
+    previous=$(field "$state/settling" previous)
+    rm -f "$state/settling"
     prune "$2" "$release" "$previous"
 }
 
@@ -186,7 +186,7 @@ prune() { # KEEP RELEASE PREVIOUS: the newest KEEP releases stay, and those two 
 }
 
 do_revert() { # TOKEN
-    [ -f "$run/pending" ] && [ "$(field "$run/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
+    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
     claim || { current_release; printf 'note\tthe timer had reverted it already (%s)\n' "$release"; return; }
     revert
 }
@@ -197,9 +197,13 @@ do_serve() { # MODE SIZING: no new release, only the service
 
 # --- staging ----------------------------------------------------------------------------------------------------------
 
-port_taken() { # HEXPORT: whether any process listens on that TCP port
+port_taken() { # ADDRESS:PORT in hex as the kernel writes it, or *:PORT: whether any process listens there
     while read -r _ local _ state _; do
-        [ "$state" = 0A ] && [ "${local##*:}" = "$1" ] && return 0
+        [ "$state" = 0A ] && [ "${local##*:}" = "${1##*:}" ] || continue
+        case $1,${local%%:*} in
+            '*:'*,* | *,00000000 | *,00000000000000000000000000000000) return 0 ;;
+            "${local%%:*}":*,*) return 0 ;;
+        esac
     done <<EOF
 $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
 EOF
@@ -214,18 +218,21 @@ place() { # MODE OFFSET LENGTH PATH [OWNER]: one file out of the payload, comple
     chmod "$1" "$4.new.$$" && mv -fT "$4.new.$$" "$4" || failed "$4 could not be put in place"
 }
 
-layout() { # OWNER of logs and run
+layout() { # OWNER of logs and run; what root acts on lies in state, where nobody else can write
     mkdir -p "$root" && chmod 0755 "$root" || failed "$root could not be made"
-    for folder in releases tls logs run; do [ -d "$root/$folder" ] || mkdir "$root/$folder" || failed "$root/$folder could not be made"; done
-    chmod 0755 "$root/releases" && chmod 0711 "$root/tls" && chmod 0755 "$root/logs" "$run"
-    if [ -n "$1" ]; then chown "$1" "$root/logs" "$run" || failed "$root/logs could not be given to $1"; fi
+    for folder in releases tls logs run state; do [ -d "$root/$folder" ] || mkdir "$root/$folder" || failed "$root/$folder could not be made"; done
+    chmod 0755 "$root/releases" "$root/tls" "$root/logs" "$run" && chmod 0700 "$state"
+    if [ -n "$1" ]; then
+        chown "$1" "$root/logs" "$run" || failed "$root/logs could not be given to $1"
+        chmod 0750 "$root/logs" "$run"
+    fi
 }
 
 do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICATE COPY-KEY then MODE OFFSET LENGTH PATH ...
     sum=$1 owner=$2 account=$3 ports=$4 release=$5 certificate=$6 key=$7 copy_certificate=$8 copy_key=$9
     shift 9
-    mkdir -p "$run" || failed "$run could not be made"
-    stage=$run/stage.$$
+    mkdir -p "$state" || failed "$state could not be made"
+    stage=$state/stage.$$
     mkdir "$stage" || failed "$stage could not be made"
     trap 'rm -rf "$stage"' EXIT
     base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched"
@@ -236,19 +243,18 @@ do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICA
             failed "account $account could not be made"
     fi
     layout "$owner"
-    end_rehearsal
     rm -rf "$root"/releases/.new.* "$root"/tls/*.new.*
     building=$root/releases/.new.$$
     while [ $# -ge 4 ]; do
         case $4 in
             release/*) place "$1" "$2" "$3" "$building/${4#release/}" "" ;;
-            tls/*) place "$1" "$2" "$3" "$root/$4" "$owner" ;;
+            tls/*.key) place "$1" "$2" "$3" "$root/$4" "$owner" ;;
             unit) place "$1" "$2" "$3" "/etc/systemd/system/$unit" "" ;;
             *) place "$1" "$2" "$3" "$root/$4" "" ;;
         esac
         shift 4
     done
-    if [ -n "$copy_certificate" ]; then adopt "$copy_certificate" "$certificate" 0444; adopt "$copy_key" "$key" 0400; fi
+    if [ -n "$copy_certificate" ]; then adopt "$copy_certificate" "$certificate" 0444 ""; adopt "$copy_key" "$key" 0400 "$owner"; fi
     if [ -d "$building" ]; then
         [ -e "$root/releases/$release" ] && failed "release $release is there already; plan again"
         chmod 0555 "$building" && mv -T "$building" "$root/releases/$release" || failed "release $release could not be put in place"
@@ -260,34 +266,38 @@ do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICA
     preflight "$certificate" "$key" "$ports"
 }
 
-adopt() { # FROM TO MODE: a certificate or key that serves already, from wherever it lies, under its name by content
+adopt() { # FROM TO MODE OWNER: a certificate or key that serves already, from wherever it lies, under its name by content
     [ -e "$2" ] && return
     cp -- "$1" "$2.new.$$" || failed "$1 could not be copied"
-    [ -n "$owner" ] && chown "$owner" "$2.new.$$"
+    [ -n "$4" ] && chown "$4" "$2.new.$$"
     chmod "$3" "$2.new.$$" && mv -fT "$2.new.$$" "$2"
 }
 
-preflight() { # CERTIFICATE KEY PORTS(hex, space separated)
+preflight() { # CERTIFICATE KEY ENDPOINTS(as port_taken wants them, space separated)
     public=$(openssl pkey -in "$2" -passin pass: -pubout 2>/dev/null) || failed "the private key $2 cannot be read"
     [ "$public" = "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" ] ||
         failed "the private key $2 does not belong to the certificate $1"
-    for port in $3; do
-        port_taken "$port" && failed "port $((0x$port)) is taken by another program; stop it or choose another listen.port"
+    set -f
+    for endpoint in $3; do
+        port_taken "$endpoint" &&
+            failed "port $((0x${endpoint##*:})) is taken by another program; stop it or choose another listen.port"
     done
-    return 0
+    set +f
 }
 
 do_rehearse() { # SECONDS PORT FINGERPRINT(openssl's form): a second httpd on a loopback port, which ends by itself
-    printf 'port %s\n' "$2"
-    "$httpd" -t -f "$run/rehearsal/httpd.conf" >"$run/rehearsal/check.log" 2>&1 ||
-        failed "httpd refuses the configuration: $(tail_of "$run/rehearsal/check.log")"
-    nohup timeout -k 5 "$1" "$httpd" -f "$run/rehearsal/httpd.conf" -DFOREGROUND </dev/null >"$run/rehearsal/start.log" 2>&1 &
-    printf '%s\n' "$!" >"$run/rehearsal/pid"
+    end_rehearsal
+    mkdir "$state/rehearsal" && base64 -d >"$state/rehearsal/httpd.conf" && [ -s "$state/rehearsal/httpd.conf" ] ||
+        failed "the rehearsal's configuration did not arrive"
+    "$httpd" -t -f "$state/rehearsal/httpd.conf" >"$state/rehearsal/check.log" 2>&1 ||
+        failed "httpd refuses the configuration: $(tail_of "$state/rehearsal/check.log")"
+    nohup timeout -k 5 "$1" "$httpd" -f "$state/rehearsal/httpd.conf" -DFOREGROUND </dev/null >"$state/rehearsal/start.log" 2>&1 &
+    printf '%s\n' "$!" >"$state/rehearsal/pid"
     tries=0
     until shown=$(openssl s_client -connect "127.0.0.1:$2" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 2>/dev/null); do
         tries=$((tries + 1))
         if [ $tries -gt 50 ] || ! kill -0 "$!" 2>/dev/null; then
-            reason=$(tail_of "$run/rehearsal/error.log")$(tail_of "$run/rehearsal/start.log")
+            reason=$(tail_of "$state/rehearsal/error.log")$(tail_of "$state/rehearsal/start.log")
             end_rehearsal
             case $reason in *AH00072*) failed "rehearsal port $2 is taken" ;; esac
             failed "the rehearsal did not come up: $reason"

@@ -1,0 +1,5 @@
+"""``python -m cemops``."""
+
+from cemops.cli.main import main
+
+main()

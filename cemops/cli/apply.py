@@ -1,0 +1,101 @@
+"""``cemops apply``: make the changes that the plan shows, each gateway in a transaction, one after another."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import typer
+
+from cemops.cli.judging import stop_on_errors
+from cemops.cli.messages import progress, say
+from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
+from cemops.cli.styled import show_plan
+from cemops.errors import RefusedError, UsageError
+from cemops.execution.applying_run import AppliedHost, apply_session
+from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.planning_run import managed_hosts, plan_session, wanted_hosts
+from cemops.execution.session import connected
+from cemops.planning.change_window import closed_sentence
+from cemops.planning.changes import HostStatus, Plan
+from cemops.rendering.plan_json import plan_document
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``apply`` to the application."""
+    app.command("apply")(apply)
+
+
+def apply(  # noqa: PLR0913 - one parameter an option
+    *,
+    estate: EstateOption = None,
+    limit: LimitOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    accept_lockout: Annotated[
+        int | None,
+        typer.Option("--accept-lockout", metavar="N", min=1, help="Cut off what the plan lists, N being its number of lines."),
+    ] = None,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")] = "text",
+    now: NowOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """Make the changes that the plan shows. Each gateway is staged, rehearsed, switched, checked from outside.
+
+    A gateway that fails its check goes back by itself and stops the rest. Exit code 0: done; 1: a host failed or
+    was unreachable; 3: refused, outside the change windows or because agents would be cut off; 64: without --yes
+    and without a terminal to ask on.
+    """
+    context = context_of(estate)
+    time = time_of(now)
+    stop_on_errors(context, time)
+    rollout = GatewayRollout(context, time)
+    names = wanted_hosts(context.estate, names_of(limit))
+    managed = managed_hosts(context.estate, names)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
+    with connected(context, managed, lambda _: None) as session:
+        with progress("Observing", len(managed)) as lines:
+            made = plan_session(rollout, session, names, lines.done)
+        if output == "text":
+            show_plan(made, color=not no_color)
+        if made.has_changes:
+            _pass_guards(rollout, made, accept_lockout)
+            if not yes and not typer.confirm("Apply these changes?", err=True):
+                say("nothing was changed")
+                raise typer.Exit(1)
+        changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
+        applied = apply_session(rollout, session, changed, say)
+    _finish(made, applied, output)
+
+
+def _pass_guards(rollout: GatewayRollout, made: Plan, accept_lockout: int | None) -> None:
+    """Refuse (3) before anything is touched; the operation asks the same guards again for each host."""
+    closed = closed_sentence(rollout.context.estate.change_windows, rollout.now)
+    if closed:
+        raise RefusedError(f"{closed}. Nothing was changed.")
+    if made.cut_off and accept_lockout != len(made.cut_off):
+        listed = "\n".join(f"  {line}" for line in made.cut_off)
+        raise RefusedError(
+            f"this plan cuts agents off:\n{listed}\nReplace the thumbprint in the policy first and wait (CE-05), or, "
+            f"knowing what it does, add --accept-lockout {len(made.cut_off)}. Nothing was changed."
+        )
+    rollout.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
+
+
+def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
+    failed = [host for host in applied if not host.succeeded]
+    refused = [host for host in applied if host.refused]
+    if output == "json":
+        document = plan_document(replace(made))
+        document["applied"] = [
+            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error} for host in applied
+        ]
+        typer.echo(json.dumps(document, indent=2))
+    elif applied:
+        done = len(applied) - len(failed)
+        typer.echo(f"Applied: {done} of {len(applied)} hosts changed" + (f", {len(failed)} failed." if failed else "."))
+    if refused and len(refused) == len(failed) and not made.has_failures:
+        raise typer.Exit(RefusedError.exit_code)
+    raise typer.Exit(1 if failed or made.has_failures else 0)

@@ -1,0 +1,19 @@
+"""plan and apply start with validate: an estate with errors is never acted on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cemops.cli.messages import say
+from cemops.errors import CemopsError
+from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.validation import validate_file
+from cemops.rendering.findings import findings_text
+
+
+def stop_on_errors(context: EstateContext, now: datetime) -> None:
+    """Judge the estate; raise CemopsError (1), after showing the findings, if one is an error."""
+    validation = validate_file(context.loaded.path, now)
+    if validation.errors:
+        say(findings_text(validation.findings, validation.file, colour=False))
+        raise CemopsError(f"{context.loaded.path} has {validation.errors} errors, see above; nothing was planned")

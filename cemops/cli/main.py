@@ -1,0 +1,110 @@
+"""The ``cemops`` command: its commands put together, and how every error ends.
+
+gevent's monkey patch comes before anything that imports ssl or requests (pyinfra's API mode needs it so).
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402 - after the monkey patch
+import signal  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from typing import Annotated  # noqa: E402
+
+import click  # noqa: E402
+import typer  # noqa: E402
+
+from cemops import __version__  # noqa: E402
+from cemops.cli import apply, lab, observe, plan, probe, schema, validate  # noqa: E402
+from cemops.cli.messages import say_error  # noqa: E402
+from cemops.errors import CemopsError, UsageError  # noqa: E402
+
+INTERRUPTED = 130
+
+
+def build_app() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        name="cemops",
+        help="Infrastructure as code for Cloud-enabled Management (CEM): declare, judge, plan, apply, prove.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @app.callback()
+    def common(
+        debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+        version: Annotated[bool, typer.Option("--version", help="Show the version and end.", is_eager=True)] = False,
+    ) -> None:
+        del debug  # read in main(), so that it works wherever it stands
+        if version:
+            typer.echo(f"cemops {__version__}")
+            raise typer.Exit
+
+    for command in (validate, schema, plan, apply, observe, probe, lab):
+        command.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; the exit code is the contract's (DESIGN.md, Commands)."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code: 64 for wrong usage, never 2."""
+    debug = "--debug" in arguments
+    try:
+        result = build_app()(
+            args=[argument for argument in arguments if argument != "--debug"],
+            prog_name="cemops",
+            standalone_mode=False,
+        )
+    except click.exceptions.Exit as end:
+        return int(end.exit_code)
+    except click.Abort:
+        say_error("interrupted")
+        return INTERRUPTED
+    except click.UsageError as error:
+        return _usage(error)
+    except click.ClickException as error:
+        say_error(error.format_message())
+        return 1
+    except CemopsError as error:
+        return _failed(error, debug=debug)
+    except KeyboardInterrupt:
+        say_error("interrupted; run the command again, it goes on where it is needed")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last boundary: no traceback without --debug
+        return _unexpected(error, debug=debug)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    say_error(error.format_message())
+    if error.ctx is not None:
+        typer.echo(f"See `{error.ctx.command_path} --help`.", err=True)
+    return UsageError.exit_code
+
+
+def _failed(error: CemopsError, *, debug: bool) -> int:
+    say_error(str(error))
+    if debug:
+        traceback.print_exc()
+    return error.exit_code
+
+
+def _unexpected(error: Exception, *, debug: bool) -> int:
+    if debug or os.environ.get("CEMOPS_DEBUG"):
+        traceback.print_exc()
+    else:
+        say_error(f"an error inside cemops ({type(error).__name__}): run the command again with --debug and report it")
+    return 1

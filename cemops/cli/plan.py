@@ -1,0 +1,78 @@
+"""``cemops plan``: what an apply would do, and nothing done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cemops.cli.judging import stop_on_errors
+from cemops.cli.messages import progress
+from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
+from cemops.cli.styled import show_plan
+from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.observation_record import read_record
+from cemops.execution.planning_run import managed_hosts, plan_record, plan_session, wanted_hosts
+from cemops.execution.session import connected
+from cemops.planning.changes import Plan
+from cemops.rendering.plan_json import plan_document
+
+CHANGES_EXIT_CODE = 2
+FAILED_EXIT_CODE = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``plan`` to the application."""
+    app.command("plan")(plan)
+
+
+def plan(  # noqa: PLR0913 - one parameter an option
+    *,
+    estate: EstateOption = None,
+    limit: LimitOption = None,
+    observed: Annotated[
+        Path | None,
+        typer.Option("--observed", metavar="FILE", help="Plan from a record of `cemops observe`; connect to nothing."),
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is something to change.")
+    ] = False,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")] = "text",
+    now: NowOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """Show what an apply would change on every host, and why. Changes nothing, makes nothing.
+
+    Exit code 0: done; 1: a host could not be observed or planned, or the estate has errors; 2 with
+    --detailed-exitcode: done, and there are changes.
+    """
+    context = context_of(estate)
+    time = time_of(now)
+    stop_on_errors(context, time)
+    rollout = GatewayRollout(context, time)
+    names = wanted_hosts(context.estate, names_of(limit))
+    made = plan_record(rollout, read_record(observed), names) if observed else planned_live(rollout, names)
+    if output == "json":
+        typer.echo(json.dumps(plan_document(made), indent=2))
+    else:
+        show_plan(made, color=not no_color)
+    raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
+
+
+def planned_live(rollout: GatewayRollout, names: tuple[str, ...]) -> Plan:
+    """Connect, observe and plan, with progress on stderr."""
+    managed = managed_hosts(rollout.context.estate, names)
+    with (
+        progress("Observing", len(managed)) as lines,
+        connected(rollout.context, managed, lambda _: None) as session,
+    ):
+        return plan_session(rollout, session, names, lines.done)
+
+
+def exit_code(made: Plan, *, detailed: bool) -> int:
+    """Return the contract's exit code: a failed host wins over changes."""
+    if made.has_failures:
+        return FAILED_EXIT_CODE
+    return CHANGES_EXIT_CODE if detailed and made.has_changes else 0

@@ -1,0 +1,78 @@
+"""``cemops apply``: runs the same pyinfra operation as the stock command, on the hosts that the plan changes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyinfra import logger as pyinfra_logger
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import State, StateStage
+
+from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.operations import internet_gateway, use_rollout
+from cemops.execution.session import Session
+
+
+@dataclass(frozen=True)
+class AppliedHost:
+    """What came of one host."""
+
+    name: str
+    succeeded: bool
+    error: str | None = None
+    refused: bool = False
+
+
+class _Relay(logging.Handler):
+    """Hands what pyinfra and the operation log to the operator's progress."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage().strip()
+        if message:
+            self._report(message)
+
+
+def apply_session(
+    rollout: GatewayRollout, session: Session, names: Sequence[str], report: Callable[[str], None]
+) -> tuple[AppliedHost, ...]:
+    """Apply the named hosts of a session, one after another; ``report`` takes lines of progress."""
+    state = session.state
+    hosts = [host for host in session.hosts if host.name in set(names)]
+    if not hosts:
+        return ()
+    use_rollout(state, rollout)
+    rollout.logged.update(host.name for host in hosts)  # the plan was shown already
+    relay = _Relay(report)
+    pyinfra_logger.addHandler(relay)
+    try:
+        state.set_stage(StateStage.Prepare)
+        add_op(state, internet_gateway, name="Internet gateway", _serial=True, host=hosts)
+        state.set_stage(StateStage.Execute)
+        _run(state)
+    finally:
+        pyinfra_logger.removeHandler(relay)
+    return tuple(
+        AppliedHost(
+            host.name,
+            succeeded=host not in state.failed_hosts,
+            error=rollout.failures.get(host.name),
+            refused=any(str(error).startswith(f"{host.name}:") for error in rollout.refusals),
+        )
+        for host in hosts
+    )
+
+
+def _run(state: State) -> None:
+    try:
+        run_ops(state)
+    except PyinfraError:
+        # pyinfra raises where no host is left; each host's own result says what came of it
+        return

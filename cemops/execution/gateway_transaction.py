@@ -1,0 +1,296 @@
+"""The transaction that brings a gateway's plan to its host: DESIGN.md, "Gateway on disk".
+
+Stage (write what is new beside what serves, and check it), rehearse (start it as a second httpd and look at it as an
+agent would), switch (one rename and reload, with a dead-man timer already running), check from outside, confirm.
+Killed at any point, the old or the fully checked new configuration serves: until the switch nothing live was touched;
+after it the timer goes back by itself unless the confirmation stands.
+
+Each step is one remote command at most. Steps raise CemopsError; the step that fails after the switch has reverted it.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cemops.errors import CemopsError, HostError
+from cemops.execution.gateway_desired import EstateContext, rehearsal_conf
+from cemops.execution.gateway_host import TRANSACTION, GatewayHost
+from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
+from cemops.execution.outside_check import DIAL_SECONDS, AgentsView
+from cemops.model import topology
+from cemops.model.observed import ObservedGateway
+from cemops.pki.gateway_materials import gateway_key_pem, record_live
+from cemops.planning.gateway import DesiredGateway, GatewayPlan
+from cemops.planning.release import Release
+from cemops.planning.service import ServiceStep, sizing_text
+
+STAGE_SECONDS = 120
+REHEARSAL_SECONDS = 90
+"""The rehearsal ends by itself after this long, should the operator be gone."""
+REHEARSAL_PORTS = range(20_000, 32_000)
+"""Below Linux' ephemeral ports (32768)."""
+REHEARSAL_TRIES = 4
+CHECK_TRIES = 3
+CHECK_PAUSE_SECONDS = 0.5
+KEPT_RELEASES = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a label for people, and what it does (raises CemopsError)."""
+
+    label: str
+    run: Callable[[], None]
+
+
+@dataclass
+class GatewayTransaction:
+    """Brings one gateway's plan to its host. ``report`` takes sentences for the operator."""
+
+    context: EstateContext
+    host: GatewayHost
+    plan: GatewayPlan
+    observed: ObservedGateway
+    now: datetime
+    report: Callable[[str], None]
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    rehearsed_targets: tuple[str, ...] = ()
+    switching: bool = False
+    """From the switch on: a failure then means that this release was live for a moment."""
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what has to be done, in order; nothing for an empty plan."""
+        if self.plan.is_empty:
+            return
+        yield Step("dial from outside", self.dial_before)
+        if self.plan.switch:
+            yield Step("stage the release", self.stage)
+            yield Step("rehearse it on a loopback port", self.rehearse)
+            self.switching = True
+            yield Step(f"switch and {self._mode}", self.switch)
+            yield Step("check from outside, confirm", self.check_and_confirm)
+        else:
+            if self.plan.place_unit or self.plan.place_certificate or self.plan.make_account:
+                yield Step("stage the files", self.stage)
+            yield Step(f"{self._mode} httpd", self.serve)
+            yield Step("check from outside", self.check)
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def dial_before(self) -> None:
+        """Refuse to touch a gateway that could not be checked from outside afterwards."""
+        try:
+            AgentsView.of(self.context, self.host.gateway, self.now).outside()().close()
+        except ConnectionRefusedError as error:
+            if self.observed.service.running and self._port_is_live():
+                raise self._not_dialled(str(error)) from None
+        except OSError as error:
+            raise self._not_dialled(str(error) or type(error).__name__) from None
+
+    def stage(self) -> None:
+        """Write the release beside the live one, certificate and key by content, and check them on the host."""
+        desired = self.desired
+        stem = f"{self.root}/tls/{desired.certificate_stem}"
+        payload = Payload()
+        payload.add("state/transaction.sh", TRANSACTION, SCRIPT_MODE)
+        adopt = self._add_certificate(payload)
+        if self.plan.place_unit and desired.unit is not None:
+            payload.add("unit", desired.unit, PLAIN_MODE)
+        release = self.plan.release
+        if release is not None and self.plan.switch and not release.exists:
+            for name, text in release.files.items():
+                payload.add(f"release/{name}", text)
+        account = self.host.gateway.service.account if self.observed.uid == 0 else None
+        owner = account if self.host.gateway.service.manager == "systemd" else None
+        self.host.run(
+            "stage",
+            [
+                payload.sha256,
+                owner or "",
+                account or "",
+                " ".join(self._endpoints()),
+                release.name if release else "",
+                f"{stem}.crt",
+                f"{stem}.key",
+                *adopt,
+                *payload.manifest,
+            ],
+            stdin=payload.stdin,
+            seconds=STAGE_SECONDS,
+        )
+
+    def rehearse(self) -> None:
+        """Start the staged release as a second httpd on a loopback port and look at it as an agent would."""
+        release = self._release()
+        for _ in range(REHEARSAL_TRIES):
+            port = random.choice(REHEARSAL_PORTS)  # noqa: S311 - any free port will do
+            text = rehearsal_conf(self.desired, self.context, self.observed, release.name, port)
+            try:
+                self.host.run(
+                    "rehearse",
+                    [REHEARSAL_SECONDS, port, _colons(self._thumbprint())],
+                    stdin=base64.b64encode(text.encode()).decode(),
+                    seconds=REHEARSAL_SECONDS,
+                )
+                break
+            except HostError as error:
+                if f"rehearsal port {port} is taken" not in error.message:
+                    raise
+        else:
+            raise HostError(self.host.name, "no free loopback port was found for the rehearsal; run apply again")
+        self._look_at_rehearsal(port)
+
+    def switch(self) -> None:
+        """Start the dead-man timer, move ``current`` and bring it into service: one remote command."""
+        self.host.run(
+            "switch",
+            [
+                self.token,
+                self.observed.current or "",
+                self._release().name,
+                self.host.gateway.confirm_seconds,
+                self._mode,
+                sizing_text(self.desired.sizing),
+                self.observed.service.started_with or sizing_text(self.desired.sizing),
+            ],
+            seconds=STAGE_SECONDS,
+        )
+
+    def check_and_confirm(self) -> None:
+        """Look from outside; confirm, or go back at once."""
+        try:
+            self.check()
+        except CemopsError as error:
+            self.host.run("revert", [self.token], seconds=STAGE_SECONDS)
+            raise HostError(
+                self.host.name,
+                f"the switched gateway failed its check from outside and was reverted: {error}",
+            ) from None
+        self.host.run("confirm", [self.token, KEPT_RELEASES])
+        if self.desired.certificate_pem is not None:
+            record_live(self.context.estate, self.context.folder, self.host.gateway, self.desired.certificate_pem)
+
+    def serve(self) -> None:
+        """Start, reload or restart httpd on the release that is live already."""
+        self.host.run("serve", [self._mode, sizing_text(self.desired.sizing)], seconds=STAGE_SECONDS)
+
+    def check(self) -> None:
+        """Look at the gateway from outside; raise HostError unless new tunnels open as far as can be seen."""
+        view = AgentsView.of(self.context, self.host.gateway, self.now)
+        if self.rehearsed_targets:
+            view = AgentsView(view.gateway, self.rehearsed_targets, view.agents, view.missing)
+        for attempt in range(CHECK_TRIES):
+            result = view.look(view.outside(), self._thumbprint())
+            if not result.faults:
+                break
+            if attempt + 1 < CHECK_TRIES:
+                time.sleep(CHECK_PAUSE_SECONDS)
+        if result.faults:
+            raise HostError(self.host.name, "; ".join(result.faults))
+        for reason in view.missing:
+            self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
+        if not result.proven and view.agents:
+            self.report("not-proven: the gateway lets the agent through, but no server behind it answers (PT-02, PT-03)")
+
+    # --- what they need ---------------------------------------------------------------------------------------------
+
+    @property
+    def desired(self) -> DesiredGateway:
+        """The desired state that the plan was made from."""
+        if self.plan.desired is None:
+            raise HostError(self.host.name, "the plan does not say what is desired; plan again")
+        return self.plan.desired
+
+    @property
+    def root(self) -> str:
+        """The gateway's folder on the host."""
+        return self.host.gateway.root
+
+    @property
+    def _mode(self) -> str:
+        step = self.plan.service
+        return str(ServiceStep.RELOAD if step is ServiceStep.NONE else step)
+
+    def _release(self) -> Release:
+        if self.plan.release is None:
+            raise HostError(self.host.name, "the release is not known yet; plan again")
+        return self.plan.release
+
+    def _thumbprint(self) -> str:
+        facts = self.desired.choice.facts
+        if facts is None:
+            raise HostError(self.host.name, "the certificate is not known yet; plan again")
+        return facts.sha256
+
+    def _add_certificate(self, payload: Payload) -> tuple[str, str]:
+        """Add certificate and key to the payload, or return the paths on the host to copy them from."""
+        desired, found = self.desired, self.observed.certificate
+        if not self.plan.place_certificate:
+            return ("", "")
+        if desired.choice.action == "keep" and found is not None:
+            return (found.certificate_path, found.key_path)
+        key = gateway_key_pem(self.context.estate, self.context.folder, self.host.gateway, self.context.secrets)
+        payload.add(f"tls/{desired.certificate_stem}.key", key.get_secret_value(), KEY_MODE)
+        payload.add(f"tls/{desired.certificate_stem}.crt", desired.certificate_pem or "")
+        return ("", "")
+
+    def _look_at_rehearsal(self, port: int) -> None:
+        view = AgentsView.of(self.context, self.host.gateway, self.now)
+        try:
+            result = view.look(self.host.dial(port, timeout=DIAL_SECONDS), self._thumbprint())
+        except (ConnectionError, HostError) as error:
+            self.report(f"the rehearsal was checked on the host only: {error}")
+            return
+        if any("did not forward" in fault for fault in result.faults):
+            self.report(f"the rehearsal was checked on the host only: {result.faults[0]}")
+            return
+        if result.faults:
+            self.host.run("end-rehearsal", [])
+            raise HostError(self.host.name, f"the rehearsal failed, nothing was switched: {'; '.join(result.faults)}")
+        for target in result.targets:
+            if not target.opened:
+                self.report(f"{target.target} did not answer through the rehearsal: {target.detail}")
+        self.rehearsed_targets = tuple(target.target for target in result.targets if target.opened)
+
+    def _endpoints(self) -> Iterator[str]:
+        """Yield the endpoints that have to be free: those that the running gateway does not hold itself."""
+        if self.observed.service.running and self._port_is_live():
+            return
+        listen = self.host.gateway.listen
+        for address in listen.addresses:
+            yield f"{'*' if address == '*' else _kernel_hex(address)}:{listen.port:04X}"
+
+    def _port_is_live(self) -> bool:
+        port = str(self.host.gateway.listen.port)
+        listens = (
+            line.split()[1]
+            for line in self.observed.live_files.get("httpd.conf", "").splitlines()
+            if line.startswith("Listen ")
+        )
+        return any(endpoint.rpartition(":")[2] == port for endpoint in listens)
+
+    def _not_dialled(self, reason: str) -> HostError:
+        place = f"{topology.dial_address(self.host.gateway)}:{self.host.gateway.listen.port}"
+        return HostError(
+            self.host.name,
+            f"{place} cannot be dialled from here ({reason}), so the result could not be checked; nothing was touched. "
+            "Open the way, or set public_address",
+        )
+
+
+def _colons(thumbprint: str) -> str:
+    """Write a thumbprint as openssl prints it."""
+    return ":".join(thumbprint[index : index + 2] for index in range(0, len(thumbprint), 2))
+
+
+def _kernel_hex(address: str) -> str:
+    """Write an address as /proc/net/tcp does: 32-bit words in the machine's (little-endian) order."""
+    packed = ipaddress.ip_address(address).packed
+    return "".join(packed[index : index + 4][::-1].hex() for index in range(0, len(packed), 4)).upper()

@@ -1,0 +1,55 @@
+"""What an SSH host presents as its identity, without logging on: to be compared by another way (DESIGN.md, Secrets)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import paramiko
+
+from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.ssh_connector import CONNECT_SECONDS, key_fingerprint
+from cemops.model import topology
+from cemops.model.connections import SshConnection
+
+_KEY_TYPES = (["ssh-ed25519"], ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"], ["rsa-sha2-512", "rsa-sha2-256"])
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A host and the fingerprints it presents, or why there are none."""
+
+    host: str
+    place: str
+    fingerprints: tuple[str, ...]
+    error: str | None = None
+
+
+def presented_identities(context: EstateContext, names: Sequence[str]) -> Iterator[Identity]:
+    """Yield what each host presents; one that cannot be reached has an error."""
+    for name in names:
+        connection = topology.gateway(context.estate, name).connection
+        if not isinstance(connection, SshConnection):
+            continue
+        place = f"{connection.address}:{connection.port}"
+        found = [_presented(str(connection.address), connection.port, kinds) for kinds in _KEY_TYPES]
+        keys = tuple(one for one in found if one is not None)
+        error = None if keys else f"{place} cannot be reached by SSH, or presents no key: check address, port and firewall"
+        yield Identity(name, place, keys, error)
+
+
+def _presented(address: str, port: int, kinds: Sequence[str]) -> str | None:
+    """Return fingerprint and type of the host key of one kind; None where the host has none or does not answer."""
+    try:
+        with socket.create_connection((address, port), timeout=CONNECT_SECONDS) as connection:
+            transport = paramiko.Transport(connection)
+            try:
+                transport.get_security_options().key_types = tuple(kinds)
+                transport.start_client(timeout=CONNECT_SECONDS)
+                key = transport.get_remote_server_key()
+            finally:
+                transport.close()
+    except (OSError, paramiko.SSHException, EOFError):
+        return None
+    return f"{key_fingerprint(key)} ({key.get_name()})"

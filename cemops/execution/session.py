@@ -1,0 +1,81 @@
+"""A pyinfra run of cemops' own: connects to the hosts of an estate, and runs the same operations as the stock command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.state import BaseStateCallback, State, StateStage
+from pyinfra.context import ctx_state
+
+from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.inventory import inventory_groups
+
+CONNECT_SECONDS = 10
+
+
+class _ConnectErrors(BaseStateCallback):
+    """Keeps why a host could not be reached."""
+
+    def __init__(self, reached: Callable[[str], None]) -> None:
+        self.errors: dict[str, str] = {}
+        self._reached = reached
+
+    def host_connect(self, state: State, host: Host) -> None:  # type: ignore[override]  # noqa: ARG002 - pyinfra declares static methods, and calls bound ones
+        self._reached(host.name)
+
+    def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]  # noqa: ARG002 - as above
+        self.errors[host.name] = str(error.args[0] if error.args else error)
+
+
+@dataclass
+class Session:
+    """Connected hosts. ``errors`` says of each host that is not, why."""
+
+    state: State
+    errors: Mapping[str, str]
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The connected hosts, in the order of the estate."""
+        return tuple(host for host in self.state.inventory if host.connected)
+
+
+@contextmanager
+def connected(context: EstateContext, names: Iterable[str], reached: Callable[[str], None]) -> Iterator[Session]:
+    """Connect to the named hosts at the same time; ``reached`` is told of each. Disconnects at the end.
+
+    A host that cannot be reached is in ``errors`` and stops nobody else.
+    """
+    wanted = set(names)
+    groups = {
+        group: ([entry for entry in entries if entry[1]["cemops_gateway"] in wanted], {})
+        for group, entries in inventory_groups(context).items()
+    }
+    everything = [entry for entries, _ in groups.values() for entry in entries]
+    inventory = Inventory(([name for name, _ in everything], {}), **groups)
+    state = State(check_for_changes=False)
+    errors = _ConnectErrors(reached)
+    with ctx_state.use(state):
+        state.init(inventory, Config(CONNECT_TIMEOUT=CONNECT_SECONDS))
+        state.add_callback_handler(errors)
+        state.set_stage(StateStage.Connect)
+        try:
+            _connect(state)
+            yield Session(state, errors.errors)
+        finally:
+            disconnect_all(state)
+
+
+def _connect(state: State) -> None:
+    try:
+        connect_all(state)
+    except PyinfraError:
+        # pyinfra raises where no host is left; the errors say which and why
+        return

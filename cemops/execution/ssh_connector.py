@@ -1,0 +1,257 @@
+"""pyinfra connector ``@cemops-ssh/NAME``: SSH to a host that is known before anything is sent to it.
+
+It differs from pyinfra's own in five ways. The host key is checked against the estate's fingerprint (or a
+known_hosts file; a new key is never accepted). Credentials are references, resolved here and never part of the
+inventory's data, which pyinfra prints with ``--debug``. TCP_NODELAY is set (52 ms a command become 9). Every command
+has a deadline. A sudo that wants a password is an error and never a prompt (``become: sudo`` means NOPASSWD).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import paramiko
+from pyinfra import logger
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.connectors.base import DataMeta
+from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.sshuserclient import SSHClient
+from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host, read_output_buffers, write_stdin
+from pydantic import SecretStr
+
+from cemops.errors import CemopsError
+from cemops.secret_store import SecretStore
+
+CONNECT_SECONDS = 10
+"""How long a host may take to answer before it counts as unreachable."""
+COMMAND_SECONDS = 300
+"""The longest that any remote command of cemops may take."""
+_KEY_TYPES = 6
+"""More kinds of host keys than a host has."""
+
+
+class HostKeyMismatchError(paramiko.SSHException):
+    """The host presented a key that is not the declared one."""
+
+    def __init__(self, key: paramiko.PKey) -> None:
+        super().__init__(f"presented {key_fingerprint(key)} ({key.get_name()})")
+        self.key = key
+
+
+def key_fingerprint(key: paramiko.PKey) -> str:
+    """Return the SHA-256 fingerprint as ``ssh-keygen -lf`` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+
+
+class _PinnedKey(paramiko.MissingHostKeyPolicy):
+    """Accepts exactly one host key."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature
+        if key_fingerprint(key) != self._fingerprint:
+            raise HostKeyMismatchError(key)
+
+
+class _PinnedClient(SSHClient):
+    """pyinfra's client (it honours ~/.ssh/config), with the host key policy taken out of the user's hands."""
+
+    def __init__(self, policy: paramiko.MissingHostKeyPolicy) -> None:
+        super().__init__()
+        self._cemops_policy = policy
+
+    def set_missing_host_key_policy(self, policy: Any) -> None:  # noqa: ANN401, ARG002 - paramiko's signature; ours always holds
+        super().set_missing_host_key_policy(self._cemops_policy)
+
+
+class ConnectorData(TypedDict):
+    """Host data that the connector reads: references and places, no secret."""
+
+    cemops_address: str
+    cemops_port: int
+    cemops_username: str
+    cemops_password: str | None
+    cemops_private_key_file: str | None
+    cemops_private_key_passphrase: str | None
+    cemops_host_key: str | None
+    cemops_known_hosts: str | None
+    cemops_folder: str
+
+
+_DATA_META = {
+    "cemops_address": DataMeta("Address to dial"),
+    "cemops_port": DataMeta("Port of sshd", 22),
+    "cemops_username": DataMeta("User to log on as"),
+    "cemops_password": DataMeta("Reference to the password"),
+    "cemops_private_key_file": DataMeta("Private key file"),
+    "cemops_private_key_passphrase": DataMeta("Reference to the key's passphrase"),
+    "cemops_host_key": DataMeta("Fingerprint of the host key"),
+    "cemops_known_hosts": DataMeta("known_hosts file"),
+    "cemops_folder": DataMeta("Folder of the estate file"),
+}
+
+
+class CheckedSSHConnector(SSHConnector):
+    """SSH with a known host key, late secrets, no delay, and deadlines."""
+
+    data_cls = ConnectorData
+    data_meta = {**SSHConnector.data_meta, **_DATA_META}  # noqa: RUF012 - pyinfra declares it so
+    remote_commands = 0
+    """Remote processes started on this host so far."""
+
+    @staticmethod
+    def make_names_data(name: str) -> Iterable[tuple[str, dict[str, Any], list[str]]]:
+        """Give the host its plain name, so that ``--limit gw1`` works."""
+        yield name, {}, []
+
+    def connect(self) -> None:
+        """Connect, or raise ConnectError with what to do."""
+        self.remote_commands = 0
+        try:
+            self.client = self._connected_client()
+        except CemopsError as error:
+            raise ConnectError(str(error)) from None
+        except HostKeyMismatchError as error:
+            raise ConnectError(
+                f"The host key is not the declared one ({self._place}: {error}; declared "
+                f"{self.host.data.get('cemops_host_key')}). Somebody may be in between. If the host was set up anew, "
+                "check its key by another way and change connection.host_key."
+            ) from None
+        except paramiko.AuthenticationException:
+            raise ConnectError(
+                f"{self._place} refuses the log-on of {self._datum('username')}: check the credential in the estate file"
+            ) from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ConnectError(f"{self._place} cannot be reached by SSH ({error}): check address, port and firewall") from None
+        transport = self.client.get_transport()
+        if transport is not None and isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def disconnect(self) -> None:
+        """Close the connection."""
+        super().disconnect()
+        if self.client is not None:
+            self.client.close()
+
+    @property
+    def _place(self) -> str:
+        return f"{self._datum('address')}:{self._datum('port')}"
+
+    def _datum(self, name: str) -> Any:  # noqa: ANN401 - host data of several types
+        return self.host.data.get(f"cemops_{name}")
+
+    def _connected_client(self) -> SSHClient:
+        """Try the host's keys one type after the other until the declared one is met."""
+        disabled: list[str] = []
+        first: HostKeyMismatchError | None = None
+        for _ in range(_KEY_TYPES):
+            try:
+                return self._client({"keys": disabled})
+            except HostKeyMismatchError as error:
+                first = first or error
+                disabled += _algorithms_of(error.key)
+            except paramiko.ssh_exception.IncompatiblePeer:
+                if first is None:
+                    raise
+                break
+        raise first or paramiko.SSHException("no host key could be agreed on")
+
+    def _client(self, disabled: Mapping[str, list[str]]) -> SSHClient:
+        host_key = self._datum("host_key")
+        client = _PinnedClient(_PinnedKey(host_key) if host_key else paramiko.RejectPolicy())
+        known_hosts = os.devnull if host_key else self._datum("known_hosts")
+        try:
+            client.connect(
+                self._datum("address"),
+                port=int(self._datum("port")),
+                username=self._datum("username"),
+                timeout=self.state.config.CONNECT_TIMEOUT or CONNECT_SECONDS,
+                banner_timeout=CONNECT_SECONDS,
+                auth_timeout=CONNECT_SECONDS,
+                disabled_algorithms=dict(disabled),
+                _pyinfra_ssh_known_hosts_file=known_hosts,
+                _pyinfra_ssh_strict_host_key_checking="yes",
+                **self._authentication(),
+            )
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def _authentication(self) -> dict[str, Any]:
+        secrets = SecretStore(Path(self._datum("folder") or "."), os.environ)
+        password = self._datum("password")
+        key_file = self._datum("private_key_file")
+        if key_file:
+            passphrase = self._datum("private_key_passphrase")
+            key = _private_key(Path(key_file), secrets.resolve(passphrase) if passphrase else None)
+            return {"pkey": key, "allow_agent": False, "look_for_keys": False}
+        if password:
+            return {
+                "password": secrets.resolve(password).get_secret_value(),
+                "allow_agent": False,
+                "look_for_keys": False,
+            }
+        return {"allow_agent": True, "look_for_keys": True}
+
+    def run_shell_command(
+        self,
+        command: StringCommand,
+        print_output: bool = False,
+        print_input: bool = False,
+        **arguments: Any,  # noqa: ANN401 - pyinfra's connector arguments
+    ) -> tuple[bool, CommandOutput]:
+        """Run a command with a deadline; a dropped connection is an OSError, which fails this host alone."""
+        del print_input  # the command may be long, and pyinfra would print it whole
+        timeout = arguments.pop("_timeout", None) or COMMAND_SECONDS
+        stdin = arguments.pop("_stdin", None)
+        arguments.pop("_get_pty", None)
+        success = arguments.pop("_success_exit_codes", None) or [0]
+        unix_command = make_unix_command_for_host(self.state, self.host, command, **arguments)
+        if self.client is None:
+            raise OSError(f"{self._place}: not connected")
+        self.remote_commands += 1
+        logger.debug("Running a command on %s", self.host.name)
+        try:
+            stdin_file, stdout, stderr = self.client.exec_command(unix_command.get_raw_value())
+            if stdin:
+                write_stdin(stdin, stdin_file)
+            stdin_file.close()
+            stdin_file.channel.shutdown_write()
+            output = read_output_buffers(
+                stdout, stderr, timeout=timeout, print_output=print_output, print_prefix=self.host.print_prefix
+            )
+            status = stdout.channel.recv_exit_status()
+        except (paramiko.SSHException, EOFError) as error:
+            raise OSError(f"{self._place}: the SSH connection failed ({error})") from error
+        if status == -1:
+            raise OSError(f"{self._place}: the SSH connection was cut while a command ran")
+        return status in success, output
+
+
+def _algorithms_of(key: paramiko.PKey) -> list[str]:
+    """Return the names under which this kind of key is negotiated."""
+    name = key.get_name()
+    return ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] if name == "ssh-rsa" else [name]
+
+
+def _private_key(path: Path, passphrase: SecretStr | None) -> paramiko.PKey:
+    path = path.expanduser()
+    try:
+        return paramiko.PKey.from_path(path, passphrase.get_secret_value().encode() if passphrase else None)
+    except FileNotFoundError:
+        raise CemopsError(f"the private key {path} does not exist: check private_key_file of the credential") from None
+    except paramiko.PasswordRequiredException:
+        raise CemopsError(
+            f"the private key {path} is encrypted: name its passphrase in private_key_passphrase of the credential"
+        ) from None
+    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
+        raise CemopsError(f"the private key {path} cannot be read ({type(error).__name__}): check file and passphrase") from None

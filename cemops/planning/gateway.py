@@ -1,0 +1,302 @@
+"""The plan of one gateway on stock httpd: what is desired against what was observed. Pure.
+
+Both ``cemops plan`` and the pyinfra operation call :func:`plan_gateway`; there is no second opinion. The rendered
+files come in as text, with the release's folder as :data:`~cemops.planning.release.RELEASE_FOLDER`, or as None where
+they are known only after apply (a certificate or CRL that is still to be made).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cemops.model.certificates import CertificateFacts
+from cemops.model.gateways import Gateway
+from cemops.model.observed import ObservedGateway
+from cemops.planning.certificate_choice import CertificateChoice
+from cemops.planning.changes import (
+    KNOWN_AFTER_APPLY,
+    Action,
+    Change,
+    PlanWarning,
+    Resource,
+    unified_diff,
+)
+from cemops.planning.host_fitness import judge_host
+from cemops.planning.release import Release, digest_of, settle_release, shown
+from cemops.planning.revocation import LiveTrust, judge_trust
+from cemops.planning.materials import GatewayMaterials
+from cemops.planning.service import ServiceStep, plan_service
+from cemops.planning.sizing import Sizing
+from cemops.planning.unmanaged import unmanaged_of_gateway
+
+CONFIGURATION = "httpd.conf"
+CLIENT_CA = "client-ca.pem"
+CLIENT_CRL = "client-crl.pem"
+UNIT = "cemops-gateway.service"
+"""Name of the systemd unit; a host carries one gateway."""
+
+
+@dataclass(frozen=True)
+class DesiredGateway:
+    """One gateway as the estate, PKI and rendering want it."""
+
+    gateway: Gateway
+    files: Mapping[str, str | None]
+    """Text of the release's files; None where it is known after apply."""
+    choice: CertificateChoice
+    certificate_stem: str | None
+    """``ROOT/tls/<stem>.crt`` and ``.key``; None where the certificate is still to be made."""
+    certificate_pem: str | None
+    """The certificate file's text, chain included."""
+    materials: GatewayMaterials
+    sizing: Sizing
+    unit: str | None = None
+    """Text of the systemd unit, where the service manager is systemd."""
+    hosts: tuple[str, ...] = ()
+    """Each listed name, once (IG-13)."""
+    on_loopback: bool = False
+    """A lab: everything is on loopback, and names may resolve to it."""
+
+
+@dataclass(frozen=True)
+class GatewayPlan:
+    """What is to be done on one gateway, and everything that the transaction needs to do it."""
+
+    changes: tuple[Change, ...]
+    errors: tuple[str, ...]
+    warnings: tuple[PlanWarning, ...]
+    cut_off: tuple[str, ...] = ()
+    release: Release | None = None
+    """The release that is to be live; None where its content is known only after apply."""
+    switch: bool = False
+    """Whether ``current`` has to move."""
+    service: ServiceStep = ServiceStep.NONE
+    make_account: bool = False
+    place_certificate: bool = False
+    place_unit: bool = False
+    desired: DesiredGateway | None = field(default=None, repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be done (steps of an operator aside)."""
+        return all(change.by_operator for change in self.changes)
+
+
+def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveTrust, now: datetime) -> GatewayPlan:
+    """Compare one gateway with its host; ``now`` is the operator's clock (aware, UTC)."""
+    host = desired.gateway.name
+    trust = judge_trust(desired.materials.authorities, live, now)
+    fitness = judge_host(
+        desired.gateway, desired.sizing, desired.hosts, observed, now=now, on_loopback=desired.on_loopback
+    )
+    errors = [*trust.errors, *fitness.errors]
+    if desired.choice.action == "refuse":
+        errors += desired.choice.reasons
+    release = _release(desired, observed)
+    switch = release is None or release.name != observed.current
+    account = _account_change(desired, observed)
+    place_certificate, certificate = _certificate_change(desired, observed, live.certificate)
+    unit = _unit_change(desired, observed)
+    files = tuple(_file_changes(desired, observed, trust.warnings)) if switch else ()
+    service = plan_service(
+        host, desired.sizing, observed, switch=switch, unit_changed=unit is not None, manager=desired.gateway.service.manager
+    )
+    changes = [
+        change
+        for change in (_pending_change(host, observed), account, certificate, *files, unit, service.change)
+        if change is not None
+    ]
+    return GatewayPlan(
+        changes=(*changes, *unmanaged_of_gateway(desired.gateway)),
+        errors=tuple(errors),
+        warnings=(*fitness.warnings, *(() if switch else trust.warnings), *_choice_warnings(desired, certificate)),
+        cut_off=_cut_off(desired, live.certificate),
+        release=release,
+        switch=switch,
+        service=service.step,
+        make_account=account is not None,
+        place_certificate=place_certificate,
+        place_unit=unit is not None,
+        desired=desired,
+    )
+
+
+def _release(desired: DesiredGateway, observed: ObservedGateway) -> Release | None:
+    known = {name: text for name, text in desired.files.items() if text is not None}
+    final = len(known) == len(desired.files) and desired.certificate_stem is not None
+    return settle_release(known, observed) if final else None
+
+
+def _pending_change(host: str, observed: ObservedGateway) -> Change | None:
+    pending = observed.pending
+    if pending is None:
+        return None
+    return Change(
+        host,
+        Resource.FILE,
+        "current",
+        Action.UPDATE,
+        f"an earlier apply switched to {pending.release} and did not confirm it: apply checks it from outside first, and "
+        "confirms or reverts it",
+        before={"release": pending.previous},
+        after={"release": pending.release},
+        warnings=(
+            PlanWarning(
+                "pending-switch",
+                f"the dead-man timer {'reverts' if pending.timer_alive else 'was to revert'} it at "
+                f"{pending.deadline:%Y-%m-%d %H:%M:%S} UTC",
+            ),
+        ),
+    )
+
+
+def _account_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:
+    account = desired.gateway.service.account
+    if account is None or observed.account_exists or observed.uid != 0:
+        return None
+    return Change(
+        desired.gateway.name,
+        Resource.ACCOUNT,
+        account,
+        Action.CREATE,
+        "the account that httpd's children run as does not exist (IG-07)",
+        after={"account": account, "shell": "/usr/sbin/nologin"},
+    )
+
+
+def _certificate_change(
+    desired: DesiredGateway, observed: ObservedGateway, live: CertificateFacts | None
+) -> tuple[bool, Change | None]:
+    """Return whether certificate and key have to be put on the host, and the change that says so."""
+    choice, gateway = desired.choice, desired.gateway
+    stem = desired.certificate_stem
+    in_place = stem is not None and {f"{stem}.crt", f"{stem}.key"} <= set(observed.tls_files)
+    actions = {"generate": Action.CREATE, "deliver": Action.CREATE, "replace": Action.REPLACE}
+    action = actions.get(choice.action)
+    if action is None and not in_place and choice.action == "keep":
+        action = Action.DELIVER
+    if action is None:
+        return False, None
+    change = Change(
+        gateway.name,
+        Resource.CERTIFICATE,
+        gateway.fqdn,
+        action,
+        "; ".join(choice.reasons) or "the live certificate lies outside the gateway's tls folder",
+        before=_certificate_data(live),
+        after=_certificate_data(choice.facts) or {"sha1": KNOWN_AFTER_APPLY, "sha256": KNOWN_AFTER_APPLY},
+        warnings=choice.warnings,
+    )
+    return not in_place, change
+
+
+def _certificate_data(facts: CertificateFacts | None) -> dict[str, str] | None:
+    if facts is None:
+        return None
+    return {
+        "subject": facts.subject,
+        "sha1": facts.sha1,
+        "sha256": facts.sha256,
+        "not_after": facts.not_after.isoformat(),
+        "key_type": facts.key_type,
+    }
+
+
+def _choice_warnings(desired: DesiredGateway, change: Change | None) -> tuple[PlanWarning, ...]:
+    return desired.choice.warnings if change is None else ()
+
+
+def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[str, ...]:
+    choice = desired.choice
+    if choice.action != "replace" or live is None:
+        return ()
+    new = choice.facts.sha1 if choice.facts else KNOWN_AFTER_APPLY
+    return (
+        f"{desired.gateway.name}: agents that know only thumbprint {live.sha1} cannot connect once "
+        f"{new} serves",
+    )
+
+
+def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:
+    if desired.unit is None or desired.unit == observed.service.unit:
+        return None
+    return Change(
+        desired.gateway.name,
+        Resource.FILE,
+        UNIT,
+        Action.CREATE if observed.service.unit is None else Action.UPDATE,
+        "the systemd unit is not there" if observed.service.unit is None else "the systemd unit differs",
+        diff=unified_diff(observed.service.unit, desired.unit, UNIT),
+    )
+
+
+def _file_changes(
+    desired: DesiredGateway, observed: ObservedGateway, trust_warnings: Sequence[PlanWarning]
+) -> Iterable[Change]:
+    """Yield a change for each file of the release that the live one does not hold just so."""
+    differing = [name for name in desired.files if not _same(desired, observed, name)]
+    for name in differing:
+        yield _file_change(desired, observed, name, trust_warnings if name == _bearer(differing) else ())
+    for name in sorted(set(_live_names(observed)) - set(desired.files)):
+        before = shown(observed.live_files.get(name), observed.current)
+        yield Change(
+            desired.gateway.name,
+            Resource.CRL if name == CLIENT_CRL else Resource.FILE,
+            name,
+            Action.DELETE,
+            "it is no part of the release",
+            diff=unified_diff(before, None, name) if before is not None else None,
+        )
+    if not differing and set(_live_names(observed)) <= set(desired.files):
+        yield Change(
+            desired.gateway.name,
+            Resource.FILE,
+            CONFIGURATION,
+            Action.UPDATE,
+            "the live release was touched by hand (permissions, or `current` points elsewhere)",
+            before={"release": observed.current},
+            after={"release": "a new folder with the same content"},
+        )
+
+
+def _bearer(differing: Sequence[str]) -> str:
+    """Which change carries the warnings about CAs and CRLs."""
+    return next((name for name in (CLIENT_CRL, CLIENT_CA) if name in differing), differing[0])
+
+
+def _live_names(observed: ObservedGateway) -> Iterable[str]:
+    return observed.releases.get(observed.current, {}) if observed.current else ()
+
+
+def _same(desired: DesiredGateway, observed: ObservedGateway, name: str) -> bool:
+    wanted = desired.files[name]
+    return wanted is not None and shown(wanted, None) == shown(observed.live_files.get(name), observed.current)
+
+
+def _file_change(
+    desired: DesiredGateway, observed: ObservedGateway, name: str, warnings: Sequence[PlanWarning]
+) -> Change:
+    before = shown(observed.live_files.get(name), observed.current)
+    after = shown(desired.files[name], None)
+    return Change(
+        desired.gateway.name,
+        Resource.CRL if name == CLIENT_CRL else Resource.FILE,
+        name,
+        Action.CREATE if before is None else Action.UPDATE,
+        _file_reason(name, first=before is None),
+        before=None if before is None else {"release": observed.current},
+        after={"content": KNOWN_AFTER_APPLY} if after is None else {"digest": digest_of({name: after})},
+        diff=None if after is None else unified_diff(before, after, name),
+        warnings=tuple(warnings),
+    )
+
+
+def _file_reason(name: str, *, first: bool) -> str:
+    what = {
+        CONFIGURATION: "the configuration of httpd (IG-01, IG-02)",
+        CLIENT_CA: "the CAs whose agents are let in (C-01)",
+        CLIENT_CRL: "the certificates that are revoked (CE-08)",
+    }.get(name, name)
+    return f"the host does not have {what}" if first else f"the host has another version of {what}"

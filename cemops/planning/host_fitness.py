@@ -1,0 +1,117 @@
+"""Whether a host can carry its gateway: httpd, FIPS, clock, limits, and names that resolve as they should."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cemops.model.gateways import Gateway
+from cemops.model.observed import ObservedGateway
+from cemops.planning.changes import PlanWarning
+from cemops.planning.sizing import Sizing
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A clock further off makes certificates and CRLs look expired or not yet valid."""
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """Errors stop the apply of this host; warnings are shown."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[PlanWarning, ...]
+
+
+def judge_host(
+    gateway: Gateway,
+    sizing: Sizing,
+    hosts: Sequence[str],
+    observed: ObservedGateway,
+    *,
+    now: datetime,
+    on_loopback: bool,
+) -> Fitness:
+    """Judge the host of a gateway; ``hosts`` are the listed names, ``on_loopback`` allows them to be loopback (a lab)."""
+    errors = [*_software_errors(gateway, observed), *_account_errors(gateway, observed)]
+    warnings = [*_limit_warnings(gateway, sizing, observed), *_clock_warnings(observed, now)]
+    for host in hosts:
+        error, warning = _name(host, observed, on_loopback=on_loopback)
+        errors += [error] if error else []
+        warnings += [warning] if warning else []
+    return Fitness(tuple(errors), tuple(warnings))
+
+
+def _software_errors(gateway: Gateway, observed: ObservedGateway) -> Iterable[str]:
+    if observed.httpd is None:
+        yield "there is no httpd on the host: install it (Debian: apt-get install apache2; RHEL: dnf install httpd mod_ssl)"
+    elif observed.httpd.missing_modules:
+        yield (
+            f"httpd lacks the modules {', '.join(observed.httpd.missing_modules)}: install them "
+            "(Debian: apache2-bin; RHEL: mod_ssl, httpd-core)"
+        )
+    if observed.openssl is None:
+        yield "there is no openssl command on the host: install openssl"
+    if gateway.fips and not observed.fips_provider:
+        yield "fips is declared, but the host's OpenSSL has no FIPS provider: install one, or set fips: false (IG-07)"
+
+
+def _account_errors(gateway: Gateway, observed: ObservedGateway) -> Iterable[str]:
+    if observed.uid == 0 and gateway.service.account in (None, "root"):
+        yield "the gateway would run as root: set service.account (IG-07)"
+    if observed.uid != 0 and gateway.service.manager == "systemd":
+        yield "systemd units need root: connect as root, use become: sudo, or set service.manager: direct"
+    if observed.uid != 0 and gateway.listen.port < 1024:  # noqa: PLR2004 - the kernel's privileged ports
+        yield f"port {gateway.listen.port} needs root: connect as root, use become: sudo, or choose a port from 1024 on"
+
+
+def _limit_warnings(gateway: Gateway, sizing: Sizing, observed: ObservedGateway) -> Iterable[PlanWarning]:
+    limits = observed.limits
+    wanted = f"{gateway.capacity.concurrent_connections} connections"
+    if limits.pid_max is not None and limits.pid_max < sizing.pid_max:
+        yield PlanWarning(
+            "limit-too-low",
+            f"kernel.pid_max is {limits.pid_max}, {wanted} need {sizing.pid_max}: raise it with sysctl",
+            "IG-04",
+        )
+    if gateway.service.manager == "direct" and limits.nofile_hard is not None and limits.nofile_hard < sizing.nofile:
+        yield PlanWarning(
+            "limit-too-low",
+            f"a process may open {limits.nofile_hard} files, {wanted} need {sizing.nofile}: raise the hard limit (nofile)",
+            "IG-04",
+        )
+
+
+def _clock_warnings(observed: ObservedGateway, now: datetime) -> Iterable[PlanWarning]:
+    difference = abs(observed.clock - now)
+    if difference > CLOCK_TOLERANCE:
+        minutes = int(difference.total_seconds() // 60)
+        yield PlanWarning(
+            "clock-differs",
+            f"the host's clock is {minutes} minutes from the time of this plan: certificates and CRLs are judged by it; "
+            "set up time synchronisation",
+        )
+
+
+def _name(host: str, observed: ObservedGateway, *, on_loopback: bool) -> tuple[str | None, PlanWarning | None]:
+    addresses = observed.resolved.get(host, ())
+    if not addresses:
+        message = f"{host} does not resolve on the gateway: mend its DNS or hosts file, or take the name off the list (IG-13)"
+        if _listed_live(host, observed):
+            return None, PlanWarning("name-unresolved", message, "IG-13")
+        return message, None
+    if on_loopback:
+        return None, None
+    for address in addresses:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+        if parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified:
+            return f"{host} resolves to {address} on the gateway, which is the gateway itself: mend its DNS (IG-13)", None
+        if str(parsed) in observed.own_addresses:
+            return f"{host} resolves to {address}, an address of the gateway itself: mend its DNS (IG-13)", None
+    return None, None
+
+
+def _listed_live(host: str, observed: ObservedGateway) -> bool:
+    """Whether the live release lists the name already: then it may not hold up, say, a CRL."""
+    return f"^{host.replace('.', '[.]')}:" in observed.live_files.get("httpd.conf", "")

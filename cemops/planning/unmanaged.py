@@ -1,0 +1,79 @@
+"""What the estate declares and no deploy manages yet: named in every plan, never passed over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cemops.model.estate import Estate
+from cemops.model.gateways import Gateway
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, PlanWarning, Resource
+
+
+def is_managed_gateway(gateway: Gateway) -> bool:
+    """Tell whether the gateway deploy manages this gateway: Linux, stock httpd, reached over SSH."""
+    return (
+        gateway.platform == "linux"
+        and gateway.layout == "httpd"
+        and gateway.connection is not None
+        and gateway.connection.transport == "ssh"
+    )
+
+
+def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
+    """Yield a step of the operator for each declared part of a managed gateway that cemops does not set."""
+    if gateway.firewall.manage:
+        yield _unmanaged(
+            gateway.name,
+            Resource.FIREWALL_RULE,
+            "firewall",
+            f"open TCP {gateway.listen.port} to agents and the administration port to its sources by hand (PT-07)",
+            "the firewall of a Linux gateway is declared (firewall.manage), but cemops does not manage it yet",
+            "PT-07",
+        )
+    for report in gateway.status_reporting:
+        yield _unmanaged(
+            gateway.name,
+            Resource.STATUS_REPORTING,
+            report.notification_server,
+            "stock httpd reports nothing; keep the thumbprint in the CEM policy by hand (IG-06)",
+            f"status reporting to {report.notification_server} is declared, but stock httpd cannot do it",
+            "IG-08",
+        )
+
+
+def unmanaged_hosts(estate: Estate) -> tuple[HostPlan, ...]:
+    """Return a plan for each machine that has a connection and no deploy: nothing of it is looked at."""
+    machines = [
+        *(("Notification Server", server.name, server.connection) for server in estate.notification_servers),
+        *(("site server", server.name, server.connection) for server in estate.site_servers),
+        *(
+            (f"{gateway.platform} gateway ({gateway.layout})", gateway.name, gateway.connection)
+            for gateway in estate.gateways
+            if not is_managed_gateway(gateway)
+        ),
+    ]
+    return tuple(
+        HostPlan(
+            name,
+            HostStatus.IN_SYNC,
+            changes=(
+                _unmanaged(
+                    name,
+                    Resource.MACHINE,
+                    name,
+                    "set it up by hand until a deploy for it exists",
+                    f"{kind} {name} is declared with a connection, but cemops does not manage it yet; it was not looked at",
+                    None,
+                ),
+            ),
+            managed=False,
+        )
+        for kind, name, connection in machines
+        if connection is not None
+    )
+
+
+def _unmanaged(host: str, resource: Resource, name: str, reason: str, message: str, fact: str | None) -> Change:
+    return Change(
+        host, resource, name, Action.OPERATOR, reason, warnings=(PlanWarning("not-managed", message, fact),)
+    )

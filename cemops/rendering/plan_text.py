@@ -1,0 +1,120 @@
+"""A plan as text for people: what happens on which host, why, and what to beware of; 80 columns where words allow."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, summarize
+
+WIDTH = 80
+_SIGNS = {
+    Action.CREATE: "+",
+    Action.DELIVER: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "!",
+    Action.DELETE: "-",
+    Action.RELOAD: "~",
+    Action.RESTART: "!",
+    Action.OPERATOR: "?",
+}
+_STATUS = {
+    HostStatus.CHANGES: "changes",
+    HostStatus.IN_SYNC: "in sync",
+    HostStatus.UNREACHABLE: "UNREACHABLE",
+    HostStatus.ERROR: "ERROR",
+}
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the whole plan as text, ending with its summary."""
+    lines = [line for host in plan.hosts for line in _host_lines(host)]
+    return "\n".join([*lines, *_cut_off_lines(plan), _summary(plan)])
+
+
+def change_lines(change: Change, *, diff: bool = True) -> Iterator[str]:
+    """Yield one change: what, why, before and after, its diff, its warnings."""
+    yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}"
+    yield from _wrapped(change.reason, "      ")
+    yield from _data_lines(change.before, change.after)
+    if diff and change.diff:
+        yield from (f"      {line}" for line in change.diff.splitlines())
+    for warning in change.warnings:
+        yield from _warning_lines(warning, "      ")
+
+
+def warning_lines(plan: HostPlan) -> Iterator[str]:
+    """Yield every warning of a host in one line each."""
+    for warning in plan.all_warnings:
+        yield f"warning {warning.code}: {warning.message}{_fact(warning)}"
+
+
+def _host_lines(host: HostPlan) -> Iterator[str]:
+    status = _STATUS[host.status] if host.managed else "not managed yet"
+    yield f"{host.host}: {status}"
+    if host.error:
+        yield from _wrapped(host.error, "    ")
+    for change in host.changes:
+        yield from change_lines(change)
+    for warning in host.warnings:
+        yield from _warning_lines(warning, "  ")
+    yield ""
+
+
+def _data_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[str]:
+    """Show the keys in which before and after differ; a diff of text says more than a digest."""
+    keys = [key for key in {**(before or {}), **(after or {})} if key != "digest"]
+    for key in keys:
+        old, new = (before or {}).get(key), (after or {}).get(key)
+        if old == new:
+            yield f"      {key}: {new}"
+        elif old is None:
+            yield f"      {key}: {new}"
+        elif new is not None:
+            yield f"      {key}: {old} -> {new}"
+
+
+def _warning_lines(warning: PlanWarning, indent: str) -> Iterator[str]:
+    yield from _wrapped(f"warning {warning.code}: {warning.message}{_fact(warning)}", indent)
+
+
+def _fact(warning: PlanWarning) -> str:
+    return f" ({warning.fact})" if warning.fact and f"({warning.fact})" not in warning.message else ""
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _cut_off_lines(plan: Plan) -> Iterable[str]:
+    if not plan.cut_off:
+        return
+    yield f"Cut off by this plan (apply needs --accept-lockout {len(plan.cut_off)}):"
+    for number, line in enumerate(plan.cut_off, 1):
+        yield from textwrap.wrap(line, WIDTH, initial_indent=f"  {number}. ", subsequent_indent="     ")
+    yield ""
+
+
+def _summary(plan: Plan) -> str:
+    counts = summarize(plan.hosts)
+    done = [
+        f"{counts[str(action)]} to {action}"
+        for action in Action
+        if action is not Action.OPERATOR and counts[str(action)]
+    ]
+    parts = [f"{counts['hosts_changed']} of {counts['hosts']} hosts change", *done]
+    if counts["operator"]:
+        parts.append(f"{counts['operator']} for the operator")
+    if counts["warnings"]:
+        parts.append(f"{counts['warnings']} warnings")
+    failures = sum(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in plan.hosts)
+    if failures:
+        parts.append(f"{failures} failed")
+    if not plan.has_changes and not failures:
+        return f"Nothing to do: {counts['hosts']} hosts are as declared." + (
+            f" ({', '.join(parts[1:])})" if parts[1:] else ""
+        )
+    return f"Plan: {', '.join(parts)}."

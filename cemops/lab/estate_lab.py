@@ -70,8 +70,12 @@ class Lab:
             write_state(folder, LabState(ready=False))
             try:
                 _stand_up(folder, draw_up(folder, settings or LabSettings(), programs))
+            except CemopsError:
+                end_all((), folder)  # the logs stay: the error names them
+                raise
             except BaseException:
-                end_all((), folder)
+                _clear(folder, _known_state(folder))
+                remove_folder(folder, wanted)
                 raise
         return cls(folder, wanted)
 

@@ -217,3 +217,15 @@ def test_one_sshd_can_stand_for_many_gateways(lab_folder: Path) -> None:
         assert [len(one.addresses) for one in sshds] == [16, 4]
         assert len({address for one in sshds for address in one.addresses}) == 20
         assert report.condition == "running"
+
+
+def test_an_interrupted_up_leaves_nothing(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        assert len(processes_of(lab_folder)) == 5
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cemops.lab.estate_lab.check_login", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Lab.up(lab_folder)
+    assert processes_of(lab_folder) == []
+    assert not lab_folder.exists()

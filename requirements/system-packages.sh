@@ -83,14 +83,14 @@ fi
 echo "Installing Debian packages: $*" >&2
 export DEBIAN_FRONTEND=noninteractive
 keep_services_stopped
-apt-get -q -o DPkg::Lock::Timeout=300 update </dev/null >&2
-apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" </dev/null >&2
+apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null >/dev/null
+apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" </dev/null >/dev/null
 
 # Where systemd runs, a package enables its server for the next boot: not what somebody asked for who ran the tests.
 if [ -d /run/systemd/system ]; then
     for package in "$@"; do
         case $package in
-        apache2) systemctl --quiet disable apache2.service ;;
+        apache2) systemctl --quiet disable apache2.service apache-htcacheclean.service ;;
         openssh-server) systemctl --quiet disable ssh.service ;;
         esac
     done

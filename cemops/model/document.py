@@ -13,7 +13,7 @@ from cemops.model.estate import Estate
 from cemops.model.mending import mend
 from cemops.model.model_errors import explain
 from cemops.model.references import reference_problems
-from cemops.model.text import shown
+from cemops.model.text import shown_key
 from cemops.model.yaml_syntax import Mark
 from cemops.model.yaml_text import Path, read_yaml
 
@@ -29,7 +29,7 @@ def format_path(path: Path) -> str:
         elif _SIMPLE_KEY.fullmatch(part):
             text += f".{part}" if text else part
         else:
-            text += f"[{shown(part)}]"
+            text += f"[{shown_key(part)}]"
     return text
 
 
@@ -89,8 +89,7 @@ def parse_document(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]
     """
     tree = read_yaml(text)
     problems = [
-        Problem(format_path(complaint.path), complaint.message, file, *complaint.mark)
-        for complaint in tree.complaints
+        Problem(format_path(complaint.path), complaint.message, file, *complaint.mark) for complaint in tree.complaints
     ]
     if tree.readable and not isinstance(tree.data, dict):
         line, column = tree.values.get((), (1, 1))
@@ -108,15 +107,10 @@ def load_estate_text(text: str, file: str) -> LoadedText:
     document, problems = parse_document(text, file)
     if document.data is None:
         raise EstateError(problems)
-    refused = {problem.path for problem in problems}
     try:
         estate = Estate.model_validate(document.data)
     except ValidationError as error:
-        found = [
-            document.problem(explained.path, explained.message, at_key=explained.at_key)
-            for explained in explain(error, Estate)
-            if format_path(explained.path) not in refused
-        ]
+        found = _beside(problems, document, error)
         # The rest of the file is checked too, so that one run shows everything that is wrong in it.
         mended = mend(document.data, error)
         rest = _between_sections(document, mended.estate, mended.touched) if mended else []
@@ -125,6 +119,16 @@ def load_estate_text(text: str, file: str) -> LoadedText:
     if problems or found:
         raise EstateError(_in_order([*problems, *found]))
     return LoadedText(estate, document)
+
+
+def _beside(problems: tuple[Problem, ...], document: Document, error: ValidationError) -> list[Problem]:
+    """Give the model's problems, but those of a value or key that the text was refused for already."""
+    refused = {(problem.path, problem.line, problem.column) for problem in problems}
+    found = [
+        document.problem(explained.path, explained.message, at_key=explained.at_key)
+        for explained in explain(error, Estate)
+    ]
+    return [problem for problem in found if (problem.path, problem.line, problem.column) not in refused]
 
 
 def _between_sections(document: Document, estate: Estate, touched: tuple[Path, ...]) -> list[Problem]:

@@ -74,6 +74,7 @@ def parse_site_name(value: object) -> str:
     Raises ValueError.
     """
     name = parse_display_name(value)
+    _require_alphanumeric_start(name)
     for character in name:
         if character in _SITE_NAME_REFUSED:
             raise ValueError(
@@ -89,6 +90,7 @@ def parse_common_name(value: object) -> str:
     """
     name = require_text(value, "Northwind DMZ CA")
     require_visible(require_trimmed(name, LONGEST_COMMON_NAME))
+    _require_alphanumeric_start(name)
     for character in name:
         if not (character in _COMMON_NAME_EXTRA or unicodedata.category(character)[0] in "LMN"):
             raise ValueError(
@@ -96,6 +98,11 @@ def parse_common_name(value: object) -> str:
                 " and . , - _ ( ) @ & + :"
             )
     return name
+
+
+def _require_alphanumeric_start(name: str) -> None:
+    if not name[0].isalnum():
+        raise ValueError(f"{shown(name)} does not begin with a letter or digit: write a name that does")
 
 
 def is_posix_account(name: str) -> bool:
@@ -141,10 +148,8 @@ def parse_user_name(value: object) -> str:
                 f"{shown(name)} is not a user name: write root, 'CORP\\name', '.\\name' or name@corp.example;"
                 " letters, digits, spaces and . _ - are possible"
             )
-        if part.startswith("-"):
-            raise ValueError(
-                f"{shown(name)} begins with a hyphen, which programs read as an option: use another account"
-            )
+        if not (part[0].isalnum() or part[0] == "_"):
+            raise ValueError(f"{shown(name)} has a part that does not begin with a letter, digit or _")
     return name
 
 
@@ -160,9 +165,7 @@ def parse_thumbprint(value: object) -> str:
     """
     text = require_text(value, "5A:1C:0D:7E:…")
     digits = "".join(
-        character
-        for character in text
-        if not (character == ":" or character.isspace() or hidden_character(character))
+        character for character in text if not (character == ":" or character.isspace() or hidden_character(character))
     )
     for character in digits:
         if character not in "0123456789abcdefABCDEF":
@@ -171,9 +174,7 @@ def parse_thumbprint(value: object) -> str:
                 " (SHA-256) of 0-9 and A-F"
             )
     if len(digits) not in (SHA1_DIGITS, SHA256_DIGITS):
-        raise ValueError(
-            f"the thumbprint has {len(digits)} digits: it needs 40 (SHA-1) or 64 (SHA-256); copy it whole"
-        )
+        raise ValueError(f"the thumbprint has {len(digits)} digits: it needs 40 (SHA-1) or 64 (SHA-256); copy it whole")
     return digits.upper()
 
 
@@ -218,9 +219,7 @@ def _is_reference(value: str) -> bool:
     if scheme == "keyring":
         service, slash, user = rest.rpartition("/")
         parts = (service, user)
-        return bool(slash) and all(
-            part and part == part.strip() and not hidden_character(part) for part in parts
-        )
+        return bool(slash) and all(part and part == part.strip() and not hidden_character(part) for part in parts)
     return False
 
 

@@ -91,7 +91,7 @@ def _mend_one(data: object, found: ModelError, numbers: Iterator[int]) -> bool:
         if not _has(container, part):
             return True  # left out already, with a section around it
         container = container[part]
-    if found.kind == "extra_forbidden" or found.at_key:
+    if found.kind == "extra_forbidden" or found.place.at_key:
         container.pop(last, None)
         return True
     value = _stand_in(found.place.annotation, numbers)

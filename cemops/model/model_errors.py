@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cemops.model.schema_walk import Path, Place, known_keys, place_of, tags_of
-from cemops.model.text import shown
+from cemops.model.text import shown, shown_key
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -111,13 +111,15 @@ def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
     key = str(place.path[-1])
     keys = known_keys(place.section) if place.section else ()
     near = suggestion(key, keys)
-    if near is not None:
+    if ":" in key:
+        advice = "write a space behind the colon"
+    elif near is not None:
         advice = f"did you mean '{near}'?"
     elif keys and len(keys) <= MOST_KEYS_LISTED:
         advice = f"this section knows {', '.join(keys)}"
     else:
         advice = "delete it, or correct it"
-    return ModelError(place.path, f"unknown key {shown(key)}: {advice}", detail["type"], place, at_key=True)
+    return ModelError(place.path, f"unknown key {shown_key(key)}: {advice}", detail["type"], place, at_key=True)
 
 
 def _word(detail: ErrorDetails, place: Place) -> ModelError:
@@ -128,9 +130,7 @@ def _one_of(written: object, expected: str) -> str:
     """Say which words are possible. ``expected`` is pydantic's list: ``'ssh', 'winrm' or 'none'``."""
     words = expected.replace(" or ", ", ")
     possible = tuple(word.strip("'") for word in words.split(", "))
-    near = (
-        suggestion(written, possible) if isinstance(written, str) and len(written) <= _WORDS_LENGTH else None
-    )
+    near = suggestion(written, possible) if isinstance(written, str) and len(written) <= _WORDS_LENGTH else None
     if near is not None:
         return f"{shown(str(written))} is not possible here: did you mean '{near}'? One of {words} is"
     return f"this value is not possible here: write {'one of ' if len(possible) > 1 else ''}{words}"
@@ -159,7 +159,7 @@ def _one_of_these(detail: ErrorDetails, place: Place) -> ModelError:
         for key in written:
             near = suggestion(str(key), tags)
             if near is not None:
-                message = f"unknown key {shown(str(key))}: did you mean '{near}'?"
+                message = f"unknown key {shown_key(str(key))}: did you mean '{near}'?"
                 return ModelError((*place.path, key), message, detail["type"], place, at_key=True)
     return ModelError(place.path, detail["msg"], detail["type"], place)
 

@@ -22,6 +22,15 @@ def _escape(character: str) -> str:
     return f"\\u{ord(character):04x}"
 
 
+def shown_key(key: str) -> str:
+    """Return a key in quotes, for a message, up to its first colon.
+
+    Behind a colon without a space stands what was meant to be the value, and that may be a secret.
+    """
+    name, colon, _ = key.partition(":")
+    return shown(f"{name}:…" if colon else key)
+
+
 def require_text(value: object, example: str) -> str:
     """Return the value as it is if it is text; never repeats it, for it may be a secret in the wrong place.
 
@@ -61,9 +70,7 @@ def require_visible(value: str) -> str:
     """Return the value if every character of it can be seen; raises ValueError."""
     hidden = hidden_character(value)
     if hidden is not None:
-        raise ValueError(
-            f"{shown(value)} holds the invisible character {hidden}: type the value instead of pasting it"
-        )
+        raise ValueError(f"{shown(value)} holds the invisible character {hidden}: type the value instead of pasting it")
     return value
 
 

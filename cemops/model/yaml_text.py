@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from cemops.model.scalars import meaning, surprise
-from cemops.model.text import shown
+from cemops.model.text import shown_key
 from cemops.model.yaml_syntax import QUOTE, Mark, explain_syntax, find_unwanted
 
 DEEPEST = 32
@@ -89,9 +89,7 @@ def read_yaml(text: str) -> YamlTree:
         tree.complaints.append(Complaint(reader.path, *explain_syntax(error, text)))
         tree.readable = False
     if tree.readable and not reader.documents:
-        tree.complaints.append(
-            Complaint((), (1, 1), "the file is empty: declare an estate, beginning with cemops: 1")
-        )
+        tree.complaints.append(Complaint((), (1, 1), "the file is empty: declare an estate, beginning with cemops: 1"))
         tree.readable = False
     return tree
 
@@ -148,9 +146,7 @@ class _Reader:
             )
 
     def _expects_key(self) -> bool:
-        return (
-            bool(self._stack) and isinstance(self._stack[-1].container, dict) and self._stack[-1].key is None
-        )
+        return bool(self._stack) and isinstance(self._stack[-1].container, dict) and self._stack[-1].key is None
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         plain = event.implicit[0]
@@ -165,9 +161,7 @@ class _Reader:
                 value = meaning(event.value)
             else:
                 secret = bool(path) and _SECRET_KEY.search(str(path[-1]))
-                self._complain(
-                    path, mark, f"YAML versions read this value differently: {QUOTE}" if secret else reason
-                )
+                self._complain(path, mark, f"YAML versions read this value differently: {QUOTE}" if secret else reason)
         self._count += 1
         self._add(value, mark, event.anchor, _Anchored(value, 1, 0))
 
@@ -177,13 +171,13 @@ class _Reader:
         if plain and key == "<<":
             self._complain(path, mark, "<< merges another section in YAML 1.1 only: write the keys out")
         elif plain and (surprise(key) or not isinstance(meaning(key), str)):
-            self._complain(path, mark, f"the key {shown(key)} is not text to YAML: put it in quotes")
+            self._complain(path, mark, f"the key {shown_key(key)} is not text to YAML: put it in quotes")
         elif key in top.container:
             line = self._tree.keys[path][0]
             self._complain(
                 path,
                 mark,
-                f"the key {shown(key)} stands twice in this section, first in line {line}: keep one",
+                f"the key {shown_key(key)} stands twice in this section, first in line {line}: keep one",
             )
         top.key = key
         self._tree.keys.setdefault(path, mark)
@@ -219,9 +213,7 @@ class _Reader:
             )
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            raise _UnreadableError(
-                mark, "this alias stands inside the very section it repeats: write the value out"
-            )
+            raise _UnreadableError(mark, "this alias stands inside the very section it repeats: write the value out")
         if len(self._stack) + anchored.height > DEEPEST:
             raise _UnreadableError(
                 mark, f"lists and sections stand more than {DEEPEST} deep here: no estate needs that"
@@ -231,9 +223,7 @@ class _Reader:
 
     def _add(self, value: object, mark: Mark, anchor: str | None, anchored: _Anchored) -> None:
         if self._count > MOST_VALUES:
-            raise _UnreadableError(
-                mark, f"the file holds more than {MOST_VALUES} values, aliases counted: split it"
-            )
+            raise _UnreadableError(mark, f"the file holds more than {MOST_VALUES} values, aliases counted: split it")
         if anchor is not None:
             self._anchors[anchor] = anchored
         self._tree.values.setdefault(self.path, mark)

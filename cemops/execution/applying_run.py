@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pyinfra import logger as pyinfra_logger
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
@@ -27,19 +25,6 @@ class AppliedHost:
     refused: bool = False
 
 
-class _Relay(logging.Handler):
-    """Hands what pyinfra and the operation log to the operator's progress."""
-
-    def __init__(self, report: Callable[[str], None]) -> None:
-        super().__init__(logging.INFO)
-        self._report = report
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage().strip()
-        if message:
-            self._report(message)
-
-
 def apply_session(
     rollout: GatewayRollout, session: Session, names: Sequence[str], report: Callable[[str], None]
 ) -> tuple[AppliedHost, ...]:
@@ -50,15 +35,11 @@ def apply_session(
         return ()
     use_rollout(state, rollout)
     rollout.logged.update(host.name for host in hosts)  # the plan was shown already
-    relay = _Relay(report)
-    pyinfra_logger.addHandler(relay)
-    try:
-        state.set_stage(StateStage.Prepare)
-        add_op(state, internet_gateway, name="Internet gateway", _serial=True, host=hosts)
-        state.set_stage(StateStage.Execute)
-        _run(state)
-    finally:
-        pyinfra_logger.removeHandler(relay)
+    rollout.say = lambda host, sentence: report(f"{host}: {sentence}")
+    state.set_stage(StateStage.Prepare)
+    add_op(state, internet_gateway, name="Internet gateway", _serial=True, host=hosts)
+    state.set_stage(StateStage.Execute)
+    _run(state)
     return tuple(
         AppliedHost(
             host.name,

@@ -7,11 +7,12 @@ windows, the lockout guard, and that a rolled-back gateway stops the rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import gevent
+from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
@@ -51,6 +52,9 @@ class GatewayRollout:
     stopped_by: str | None = None
     """Name of the gateway that was rolled back: the rest is left alone."""
     observations: dict[str, Observation] = field(default_factory=dict)
+    unobserved: dict[str, CemopsError] = field(default_factory=dict)
+    say: Callable[[str, str], None] = lambda host, sentence: logger.info("    [%s] %s", host, sentence)
+    """Tells the operator what is being done on a host; on pyinfra's log where nothing else is set."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a host failed, by name."""
     logged: set[str] = field(default_factory=set)
@@ -65,13 +69,15 @@ class GatewayRollout:
         found = self.observations.get(host.name)
         if found is not None and not (fresh and time.monotonic() - found.taken > FRESH_SECONDS):
             return found
+        if host.name in self.unobserved:
+            raise self.unobserved[host.name]
         observation = self._observe(host)
         self.observations[host.name] = observation
         return observation
 
     def observe_all(self, hosts: Iterable[Host]) -> None:
-        """Observe hosts at the same time; one that fails is left out, and fails by itself when its turn comes."""
-        missing = [host for host in hosts if host.name not in self.observations]
+        """Observe hosts at the same time; one that fails does so again when its own turn comes, without a command."""
+        missing = [host for host in hosts if host.name not in self.observations and host.name not in self.unobserved]
         gevent.joinall([gevent.spawn(self._observe_quietly, host) for host in missing])
 
     def forget(self, host: Host) -> None:
@@ -127,8 +133,10 @@ class GatewayRollout:
     def _observe_quietly(self, host: Host) -> None:
         try:
             self.observations[host.name] = self._observe(host)
-        except (CemopsError, PyinfraError):
-            return
+        except CemopsError as error:
+            self.unobserved[host.name] = error
+        except PyinfraError as error:
+            self.unobserved[host.name] = HostError(host.name, str(error))
 
     def _observe(self, host: Host) -> Observation:
         gateway = self.gateway(host)

@@ -46,11 +46,12 @@ class StepCommand(PyinfraCommand):
 
     def execute(self, state: State, host: Host, connector_arguments: Any) -> bool:  # noqa: ANN401, ARG002 - pyinfra's signature
         """Run the step; False where it failed."""
-        logger.info("%s%s", self._host.print_prefix, self._label)
+        rollout = rollout_of(state)
+        rollout.say(self._host.name, self._label)
         try:
             self._run()
         except CemopsError as error:
-            rollout_of(state).failures[self._host.name] = str(error)
+            rollout.failures[self._host.name] = str(error)
             logger.error("%s%s", self._host.print_prefix, error)
             return False
         return True
@@ -114,7 +115,7 @@ def _executed(state: State, rollout: GatewayRollout, host: Host) -> Iterator[Pyi
     gateway_host = GatewayHost(host, rollout.gateway(host), observed.httpd.binary if observed.httpd else "httpd")
 
     def report(sentence: str) -> None:
-        logger.info("%s%s", host.print_prefix, sentence)
+        rollout.say(host.name, sentence)
 
     def settle() -> None:
         report(settle_pending(rollout.context, gateway_host, observed, rollout.now))

@@ -49,6 +49,7 @@ done </proc/net/fib_trie
 for name in "$@"; do
     ( put resolve "$name $(getent ahosts "$name" 2>/dev/null | while read -r value _; do printf '%s ' "$value"; done)" ) &
 done
+wait # the lines below come in several writes and must not be mixed with those of the resolvers
 
 if [ -d "$root" ]; then
     put root 1
@@ -93,5 +94,4 @@ if [ -n "$unit" ]; then
     content unit "/etc/systemd/system/$unit"
     put enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"
 fi
-wait
 put end 1

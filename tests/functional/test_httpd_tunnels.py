@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cemops.planning.sizing import gateway_sizing
 from tests.functional.gateway_httpd import NS1, GatewayHttpd, eventually, replaced
 
 if TYPE_CHECKING:
@@ -144,3 +145,28 @@ def test_a_scoreboard_for_one_generation_starves_new_tunnels_after_a_reload(gate
         with pytest.raises(TimeoutError), socket.create_connection(gateway.address, timeout=1) as waiting:
             ssl.create_default_context().wrap_socket(waiting, server_hostname="gw1.example")
         assert held.echo() == b"ping"
+
+
+def full_house(gateway: GatewayHttpd, stack: ExitStack) -> list[Outer]:
+    """As many tunnels as were declared, through the newest generation."""
+    return [stack.enter_context(open_tunnel(gateway)) for _ in range(CONNECTIONS)]
+
+
+CONNECTIONS = 8
+
+
+def test_the_scoreboard_holds_the_declared_tunnels_of_three_generations(gateway: GatewayHttpd) -> None:
+    gateway.start(gateway.render(sizing=gateway_sizing(CONNECTIONS)))
+    with ExitStack() as stack:
+        oldest = stack.enter_context(ExitStack())
+        held = full_house(gateway, oldest)
+        for _ in range(2):
+            gateway.graceful()
+            held += full_house(gateway, stack)
+        assert [outer.echo() for outer in held] == [b"ping"] * 3 * CONNECTIONS
+        gateway.graceful()  # the fourth has no place
+        assert eventually(lambda: "AH03490" in gateway.log("error.log"))
+        oldest.close()  # until the tunnels of the first have ended
+        with open_tunnel(gateway) as newest:
+            assert newest.echo() == b"ping"
+        assert [outer.echo() for outer in held[CONNECTIONS:]] == [b"ping"] * 2 * CONNECTIONS

@@ -110,7 +110,7 @@ def _authorities() -> dict[str, Any]:
         },
         "site-server-root": {
             "kind": "site-server-root",
-            "source": "external",
+            "source": "vendor",
             "notification_server": "ns1",
             "certificate": SITE_SERVER_ROOT_FILE,
         },

@@ -56,6 +56,7 @@ class Lab:
         Clears what a killed ``up`` or ``down`` left there. Raises CemopsError if the machine lacks
         something or a server does not come up (its log stays until the next ``up`` or ``down``), and
         RefusedError if a lab runs there already.
+        Interrupted, it leaves nothing.
         """
         programs = find_programs()
         folder = make_folder(wanted)

@@ -1,8 +1,8 @@
 """Keys and certificates that are there before cemops comes: host keys, a login key, the servers' PKI.
 
 The site server root of the lab issues the certificates of ns1, ps1 and ps2 and is then forgotten: its key
-never touches the disk, so nothing else can ever be issued by it. The estate knows it as an external
-authority, by its certificate. The agents' root is *not* made here: cemops does that, from the estate.
+never touches the disk, so nothing else can ever be issued by it. The estate knows it by its certificate, as
+one that the NS's own tools keep. The agents' root is *not* made here: cemops does that, from the estate.
 """
 
 from __future__ import annotations

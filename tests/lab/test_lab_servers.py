@@ -131,7 +131,7 @@ def test_files_can_be_sent_by_sftp(shared_lab: Lab, gw1: paramiko.SSHClient) -> 
 
 def context_of(lab: Lab) -> ssl.SSLContext:
     authority = estate_of(lab)["authorities"]["site-server-root"]
-    assert authority["source"] == "external"
+    assert authority["source"] == "vendor"
     return ssl.create_default_context(cafile=str(lab.folder / authority["certificate"]))
 
 

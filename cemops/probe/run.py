@@ -136,7 +136,7 @@ class GatewayProbe:
             return None
         if first.outcome is Outcome.THUMBPRINT_MISMATCH:
             return Verdict("skipped", f"nothing is sent to another certificate: {first.detail}")
-        if first.outcome is Outcome.CONNECT_FAILED:
+        if first.outcome in {Outcome.CONNECT_FAILED, Outcome.TIMEOUT}:
             return Verdict("fail", f"could not be checked: {first.detail}")
         return None
 

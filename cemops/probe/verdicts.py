@@ -7,6 +7,9 @@ is a failure.
 
 from __future__ import annotations
 
+from cemops.errors import PkiError
+from cemops.pki.inspection import certificate_facts, certificates_from_bytes
+from cemops.planning.certificate_fitness import name_problems
 from cemops.probe.checks import Verdict
 from cemops.probe.opens import is_behind
 from cemops.probe.visit import Outcome, Step, Visit
@@ -74,14 +77,34 @@ def _tunnel_advice(visit: Visit) -> str:
 
 
 def inner_verdict(visit: Visit, host: str, unverified: str | None) -> Verdict:
-    """Judge the inner handshake (C-03); ``unverified`` says why its chain was not checked, None if it was."""
+    """Judge the inner handshake (C-03); ``unverified`` says why its chain was not checked, None if it was.
+
+    Without the chain the names alone are compared (C-08).
+    """
+    problem = _name_problem(visit, host) if unverified else None
+    if visit.opened and problem is not None:
+        return Verdict("fail", f"the certificate does not fit: {problem}; {_inner_advice(visit, host)}", visit.ms)
     if visit.opened:
         suffix = f"; chain not verified: {unverified}" if unverified else ", certificate verified"
         return Verdict("pass", visit.detail + suffix, visit.ms)
     if visit.step is not Step.INNER_TLS:
         return Verdict("skipped", f"no tunnel to test in ({visit.detail}): see gateway.tunnel.allowed", visit.ms)
-    shown = f" (presented: SHA-1 {visit.inner.sha1})" if visit.inner else ""
-    return Verdict("fail", f"{visit.detail}{shown}; look at the certificate bound to {host} (C-08)", visit.ms)
+    return Verdict("fail", f"{visit.detail}; {_inner_advice(visit, host)}", visit.ms)
+
+
+def _name_problem(visit: Visit, host: str) -> str | None:
+    if visit.inner is None:
+        return None
+    try:
+        facts = certificate_facts(certificates_from_bytes(visit.inner.der, "what the server presents")[0])
+    except PkiError as error:
+        return error.message
+    return next(iter(name_problems(facts, host)), None)
+
+
+def _inner_advice(visit: Visit, host: str) -> str:
+    shown = f" (it presents SHA-1 {visit.inner.sha1})" if visit.inner else ""
+    return f"look at the certificate bound to {host}{shown} (C-08)"
 
 
 def destination_verdict(visit: Visit) -> Verdict:

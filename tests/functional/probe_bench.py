@@ -69,9 +69,7 @@ class Ca:
             .next_update(next_update or NOW + 30 * DAY)
         )
         for one in revoked:
-            entry = (
-                x509.RevokedCertificateBuilder().serial_number(one.facts.serial).revocation_date(NOW - DAY)
-            )
+            entry = x509.RevokedCertificateBuilder().serial_number(one.facts.serial).revocation_date(NOW - DAY)
             builder = builder.add_revoked_certificate(entry.build())
         return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 

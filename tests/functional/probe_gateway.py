@@ -75,6 +75,7 @@ class Planted:
 
     tls: tuple[str, ...] = ("1.2", "1.3")
     change: Callable[[str], str] = field(default=lambda text: text)
+    client_ca: str | None = None
     crl: str | None = None
     certificate: KeyedCertificate | None = None
 
@@ -92,13 +93,13 @@ class Gateway:
 
 @contextmanager
 def gateway_running(
-    estate: Estate, targets: tuple[Entry, ...], planted: Planted | None = None
+    estate: Estate, targets: tuple[Entry, ...], planted: Planted | None = None, port: int = 0
 ) -> Iterator[Gateway]:
     """Our rendered configuration under a real httpd, with ``planted`` in it."""
     planted = planted or Planted()
     folder = short_folder()
     try:
-        port = free_port()
+        port = port or free_port()
         configuration = planted.change(_configuration(estate, folder, port, targets, planted))
         with httpd_running(folder, configuration, port):
             yield Gateway(port)
@@ -106,14 +107,12 @@ def gateway_running(
         shutil.rmtree(folder)
 
 
-def _configuration(
-    estate: Estate, folder: Path, port: int, targets: tuple[Entry, ...], planted: Planted
-) -> str:
+def _configuration(estate: Estate, folder: Path, port: int, targets: tuple[Entry, ...], planted: Planted) -> str:
     for name in ("run", "logs"):
         (folder / name).mkdir(mode=0o777)
         (folder / name).chmod(0o777)
     certificate, key = write_pair(folder, "gateway", planted.certificate or estate.gateway)
-    (folder / "client-ca.pem").write_text(estate.root.pem)
+    (folder / "client-ca.pem").write_text(planted.client_ca or estate.root.pem)
     (folder / "client-crl.pem").write_text(planted.crl or estate.crl)
     is_root = os.geteuid() == 0
     return render_httpd_conf(
@@ -138,8 +137,6 @@ def _configuration(
 
 def with_session_cache(configuration: str) -> str:
     """Let httpd keep sessions, in shared memory."""
-    cache = (
-        f'LoadModule socache_shmcb_module "{MODULES}/mod_socache_shmcb.so"\nSSLSessionCache shmcb:(512000)'
-    )
+    cache = f'LoadModule socache_shmcb_module "{MODULES}/mod_socache_shmcb.so"\nSSLSessionCache shmcb:(512000)'
     assert "SSLSessionCache none" in configuration
     return configuration.replace("SSLSessionCache none", cache)

@@ -50,9 +50,7 @@ def agent(gateway: Gateway, estate: Estate, credential: KeyedCertificate | None,
     return Agent(gateway.dial(), credential=credential, **settings)  # type: ignore[arg-type]  # a test's shorthand
 
 
-def test_the_good_agent_gets_through_to_the_inner_server(
-    gateway: Gateway, estate: Estate, servers: Servers
-) -> None:
+def test_the_good_agent_gets_through_to_the_inner_server(gateway: Gateway, estate: Estate, servers: Servers) -> None:
     inner = InnerTls(servers.ns1.host, inner_context([estate.server_root.pem]))
     visit, stream = agent(gateway, estate, estate.agent).hold(str(servers.ns1), inner=inner)
     assert stream is not None, visit
@@ -91,13 +89,9 @@ def test_a_wrong_thumbprint_ends_the_visit_before_anything_is_sent(
     gateway: Gateway, estate: Estate, servers: Servers, who: str | None
 ) -> None:
     other = self_signed("other.example").facts.sha256
-    visit = agent(gateway, estate, getattr(estate, who) if who else None, thumbprint=other).connect(
-        str(servers.ns1)
-    )
+    visit = agent(gateway, estate, getattr(estate, who) if who else None, thumbprint=other).connect(str(servers.ns1))
     assert visit.outcome is Outcome.THUMBPRINT_MISMATCH
-    assert visit.detail == (
-        f"the certificate presented has the thumbprint {estate.gateway.facts.sha256}, not {other}"
-    )
+    assert visit.detail == (f"the certificate presented has the thumbprint {estate.gateway.facts.sha256}, not {other}")
     assert Step.REQUEST not in visit.milliseconds
 
 

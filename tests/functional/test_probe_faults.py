@@ -65,15 +65,11 @@ def ids(report: ProbeReport, result: str) -> set[str]:
 
 
 def lines(report: ProbeReport) -> str:
-    return "\n".join(
-        f"{one.result} {one.check.value} {one.target}: {one.verdict.detail}" for one in report.results
-    )
+    return "\n".join(f"{one.result} {one.check.value} {one.target}: {one.verdict.detail}" for one in report.results)
 
 
 @pytest.mark.parametrize("tls", [("1.2",), ("1.3",), ("1.2", "1.3")], ids="+".join)
-def test_every_check_passes_on_our_configuration(
-    estate: Estate, servers: Servers, tls: tuple[str, ...]
-) -> None:
+def test_every_check_passes_on_our_configuration(estate: Estate, servers: Servers, tls: tuple[str, ...]) -> None:
     report = probed(estate, servers, Planted(tls=tls))
     assert ids(report, "pass") == {one.value.removeprefix("gateway.") for one in CheckId}, lines(report)
     assert (ids(report, "fail"), ids(report, "skipped"), report.ok) == (set(), set(), True), lines(report)
@@ -109,9 +105,7 @@ def prefix_matching_proxy(text: str) -> str:
             kept.append(line)
         skipping = skipping and "</ProxyMatch>" not in line
     entries = [
-        line.split("(?i)^")[1].split("$")[0].replace("[.]", ".")
-        for line in text.splitlines()
-        if "<ProxyMatch" in line
+        line.split("(?i)^")[1].split("$")[0].replace("[.]", ".") for line in text.splitlines() if "<ProxyMatch" in line
     ]
     assert entries
     opened = "".join(f'<Proxy "{entry}">\nRequire all granted\n</Proxy>\n' for entry in entries)
@@ -169,9 +163,7 @@ FAULTS = {
     "sessions resumed": Fault(fails={"deny.revoked_resumed"}, change=with_session_cache),
     "expired CRL": Fault(
         fails=EVERY_ALLOW_LIST_CHECK | {"tunnel.allowed", "deny.plain_get", "deny.revoked_resumed"},
-        plant=lambda estate: Planted(
-            crl=estate.root.crl(estate.revoked, next_update=NOW - timedelta(days=1))
-        ),
+        plant=lambda estate: Planted(crl=estate.root.crl(estate.revoked, next_update=NOW - timedelta(days=1))),
         skipped={"inner_tls"},
     ),
     "swapped certificate": Fault(

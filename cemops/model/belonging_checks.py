@@ -29,6 +29,7 @@ def parent_cycles(estate: Estate) -> Iterator[ReferenceProblem]:
 
 def root_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
     """Find root authorities that are no NS root, or the root of another NS (CE-01)."""
+    others = set(estate.notification_server_by_name)
     for i, server in enumerate(estate.notification_servers):
         authority = estate.authorities.get(server.root_authority)
         if authority is None:
@@ -41,7 +42,7 @@ def root_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
                 " ns-root: name an authority of that kind",
                 "CE-01",
             )
-        elif authority.notification_server not in (None, server.name):
+        elif authority.notification_server in others - {server.name}:
             yield ReferenceProblem(
                 path,
                 f"{server.root_authority} is the root of {authority.notification_server}, not of"

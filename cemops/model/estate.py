@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cemops.model.authorities import Authority, Pki
 from cemops.model.change_control import ChangeControl, ChangeWindow, SizingQuestion
@@ -66,6 +66,15 @@ class Estate(Section):
     """When apply may change hosts; none listed: always."""
     security_manager_plus: tuple[SecurityManagerPlus, ...] = ()
     """Security Manager Plus servers (SP-01)."""
+
+    @field_validator("cemops", mode="before")
+    @classmethod
+    def _is_a_whole_number(cls, value: object) -> object:
+        """``true`` and ``1.0`` equal 1 in Python, but are no version."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            message = "the version of this file format is a whole number: write cemops: 1"
+            raise ValueError(message)  # noqa: TRY004 -- pydantic reports ValueError only
+        return value
 
     @cached_property
     def notification_server_by_name(self) -> dict[str, NotificationServer]:

@@ -16,7 +16,8 @@ _read_groups = _inventory._get_groups_from_filename  # noqa: SLF001 - pyinfra of
 
 def _groups_from_folder_or_file(filename: str) -> dict[str, object]:
     path = Path(filename)
-    return _read_groups(str(path / "__init__.py") if path.is_dir() else filename)
+    groups: dict[str, object] = _read_groups(str(path / "__init__.py") if path.is_dir() else filename)
+    return groups
 
 
 if _inventory._get_groups_from_filename.__name__ != _groups_from_folder_or_file.__name__:  # noqa: SLF001

@@ -35,9 +35,13 @@ def apply(  # noqa: PLR0913 - one parameter an option
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     accept_lockout: Annotated[
         int | None,
-        typer.Option("--accept-lockout", metavar="N", min=1, help="Cut off what the plan lists, N being its number of lines."),
+        typer.Option(
+            "--accept-lockout", metavar="N", min=1, help="Cut off what the plan lists, N being its number of lines."
+        ),
     ] = None,
-    output: Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")] = "text",
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
+    ] = "text",
     now: NowOption = None,
     no_color: NoColorOption = False,
 ) -> None:
@@ -90,7 +94,8 @@ def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
     if output == "json":
         document = plan_document(replace(made))
         document["applied"] = [
-            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error} for host in applied
+            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
+            for host in applied
         ]
         typer.echo(json.dumps(document, indent=2))
     elif applied:

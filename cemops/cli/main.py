@@ -68,24 +68,31 @@ def run(arguments: list[str]) -> int:
             prog_name="cemops",
             standalone_mode=False,
         )
-    except click.exceptions.Exit as end:
-        return int(end.exit_code)
-    except click.Abort:
-        say_error("interrupted")
-        return INTERRUPTED
-    except click.UsageError as error:
-        return _usage(error)
-    except click.ClickException as error:
-        say_error(error.format_message())
-        return 1
-    except CemopsError as error:
-        return _failed(error, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last boundary: no traceback without --debug
+        return _exit_code(error, debug=debug)
     except KeyboardInterrupt:
         say_error("interrupted; run the command again, it goes on where it is needed")
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last boundary: no traceback without --debug
-        return _unexpected(error, debug=debug)
-    return int(result) if isinstance(result, int) else 0
+    return result if isinstance(result, int) else 0
+
+
+def _exit_code(error: Exception, *, debug: bool) -> int:
+    """Say what an exception means for the operator, and return the contract's exit code for it."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.Abort():
+            say_error("interrupted")
+            return INTERRUPTED
+        case click.UsageError():
+            return _usage(error)
+        case click.ClickException():
+            say_error(error.format_message())
+            return 1
+        case CemopsError():
+            return _failed(error, debug=debug)
+        case _:
+            return _unexpected(error, debug=debug)
 
 
 def _usage(error: click.UsageError) -> int:

@@ -52,8 +52,8 @@ def observe(
         out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     except OSError as error:
         raise CemopsError(f"{out} cannot be written ({error.strerror}): choose another place") from None
-    for name, error in errors.items():
-        say_error(f"{name}: {error}")
+    for name, reason in errors.items():
+        say_error(f"{name}: {reason}")
     typer.echo(f"{len(found)} of {len(names)} hosts are recorded in {out}")
     raise typer.Exit(1 if errors else 0)
 
@@ -67,5 +67,7 @@ def _show_identities(context: EstateContext, names: tuple[str, ...]) -> int:
         for fingerprint in identity.fingerprints:
             typer.echo(f"{identity.host} {identity.place} {fingerprint}")
     if not failed:
-        typer.echo("Compare each with what the host's own console shows before you put it into connection.host_key.", err=True)
+        typer.echo(
+            "Compare each with what the host's own console shows before you put it into connection.host_key.", err=True
+        )
     return failed

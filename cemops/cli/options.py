@@ -15,7 +15,9 @@ from cemops.execution.gateway_desired import EstateContext
 
 EstateOption = Annotated[
     Path | None,
-    typer.Option("--estate", metavar="FILE", help="The estate file. [default: $CEMOPS_ESTATE, else inventory/estate.yaml]"),
+    typer.Option(
+        "--estate", metavar="FILE", help="The estate file. [default: $CEMOPS_ESTATE, else inventory/estate.yaml]"
+    ),
 ]
 LimitOption = Annotated[
     list[str] | None,

@@ -39,7 +39,9 @@ def plan(  # noqa: PLR0913 - one parameter an option
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is something to change.")
     ] = False,
-    output: Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")] = "text",
+    output: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
+    ] = "text",
     now: NowOption = None,
     no_color: NoColorOption = False,
 ) -> None:

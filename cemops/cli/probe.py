@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cemops.cli.options import EstateOption, NoColorOption, NowOption, time_of
 from cemops.errors import UsageError
 from cemops.execution.estate_file import estate_path_from, read_estate
 from cemops.probe.estate_probe import probe_estate
@@ -25,14 +24,9 @@ if TYPE_CHECKING:
     from cemops.model.estate import Estate
     from cemops.model.gateways import Gateway
 
-EstateFile = Annotated[
-    Path | None, typer.Option("--estate", help="Estate file; default inventory/estate.yaml or CEMOPS_ESTATE.")
-]
 Gateways = Annotated[list[str] | None, typer.Option("--gateway", help="Only this gateway; may be given several times.")]
 Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 Seconds = Annotated[float, typer.Option("--timeout", min=0.1, max=600.0, help="Seconds that one attempt may take.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="Write no colours.")]
-Now = Annotated[str | None, typer.Option("--now", help="The time to go by, ISO 8601 with a time zone.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,16 +35,16 @@ def register(app: typer.Typer) -> None:
 
 
 def probe(  # noqa: PLR0913, PLR0917 - the options of the contract
-    estate: EstateFile = None,
+    estate: EstateOption = None,
     gateway: Gateways = None,
     output: Output = "text",
     timeout: Seconds = DEFAULT_TIMEOUT,
-    no_color: NoColor = False,
-    now: Now = None,
+    no_color: NoColorOption = False,
+    now: NowOption = None,
 ) -> None:
     """Play an agent before the gateways: what must get through does, and nothing else."""
     loaded = read_estate(estate_path_from(estate, os.environ))
-    side = EstateSide(loaded.estate, loaded.folder, SecretStore(loaded.folder, os.environ), _time(now))
+    side = EstateSide(loaded.estate, loaded.folder, SecretStore(loaded.folder, os.environ), time_of(now))
     report = probe_estate(side, _chosen(loaded.estate, gateway or []), timeout=timeout)
     if output == "json":
         typer.echo(json.dumps(report.as_json(), indent=2))
@@ -68,18 +62,6 @@ def _chosen(estate: Estate, names: Sequence[str]) -> tuple[Gateway, ...]:
             f"--gateway {unknown[0]}: the estate has no such gateway: choose from {', '.join(known) or 'none'}"
         )
     return tuple(gateway for name, gateway in known.items() if not names or name in names)
-
-
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--now {text}: not a time: write for example 2026-01-31T12:00:00Z") from None
-    if time.tzinfo is None:
-        raise UsageError(f"--now {text}: has no time zone: write for example 2026-01-31T12:00:00Z")
-    return time.astimezone(UTC)
 
 
 def _style(no_color: bool) -> Style:

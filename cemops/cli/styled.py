@@ -29,6 +29,6 @@ def _color_of(line: str) -> str | None:
         return "yellow"
     if line.startswith("  ") and len(stripped) > 1 and stripped[1] == " ":
         return _COLORS.get(stripped[0])
-    if line.startswith("      +") or line.startswith("      -"):
+    if line.startswith(("      +", "      -")):
         return _COLORS[stripped[0]]
     return None

@@ -52,9 +52,7 @@ def resolve_path(written: str, folder: Path) -> Path:
     try:
         return folder / Path(written).expanduser()
     except RuntimeError:
-        raise CemopsError(
-            f"{written}: there is no home folder for ~/: set HOME, or write the full path"
-        ) from None
+        raise CemopsError(f"{written}: there is no home folder for ~/: set HOME, or write the full path") from None
 
 
 def _read_text(path: Path) -> str:
@@ -73,12 +71,8 @@ def _read_text(path: Path) -> str:
         message = "the file is not UTF-8 text here: save it as UTF-8"
         raise EstateError((Problem("", message, str(path), line, column),)) from None
     except (OSError, ValueError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) and error.strerror else "its name cannot be a path"
-        )
-        raise _unreadable(
-            path, f"the file cannot be read ({reason}): check its path and permissions"
-        ) from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "its name cannot be a path"
+        raise _unreadable(path, f"the file cannot be read ({reason}): check its path and permissions") from None
 
 
 def _unreadable(path: Path, message: str) -> EstateError:

@@ -64,9 +64,7 @@ def live_trust(observed: ObservedGateway) -> LiveTrust:
     found = observed.certificate
     leaf = _certificates(found.pem if found else None)[:1]
     certificate = leaf[0] if leaf else None
-    matches = (
-        certificate is not None and found is not None and found.key_public_sha256 == certificate.public_key_sha256
-    )
+    matches = certificate is not None and found is not None and found.key_public_sha256 == certificate.public_key_sha256
     return LiveTrust(authorities, _crls(observed.live_files.get(CLIENT_CRL), authorities), certificate, matches)
 
 
@@ -112,7 +110,9 @@ def desired_gateway(
     )
 
 
-def rehearsal_conf(desired: DesiredGateway, context: EstateContext, observed: ObservedGateway, release: str, port: int) -> str:
+def rehearsal_conf(
+    desired: DesiredGateway, context: EstateContext, observed: ObservedGateway, release: str, port: int
+) -> str:
     """Render the rehearsal: the same template, on a loopback port, with its own pid file and logs."""
     gateway = desired.gateway
     inputs = _httpd_inputs(context.estate, gateway, desired.materials, observed, desired.certificate_stem)
@@ -190,13 +190,16 @@ def _httpd_inputs(
 
 
 def _global(addresses: Sequence[str]) -> tuple[str, ...]:
-    """The gateway's own addresses, sorted so that their order on the host changes no release; loopback is listed anyway."""
+    """Sort the gateway's own addresses, so that their order on the host changes no release; loopback is listed anyway."""
     return tuple(sorted(address for address in addresses if address not in ("127.0.0.1", "::1")))
 
 
 def _release_files(inputs: HttpdInputs, materials: GatewayMaterials) -> dict[str, str | None]:
     """Return the release's files; None where the content is known after apply."""
-    files: dict[str, str | None] = {CONFIGURATION: render_httpd_conf(inputs), CLIENT_CA: _ca_bundle(materials.authorities)}
+    files: dict[str, str | None] = {
+        CONFIGURATION: render_httpd_conf(inputs),
+        CLIENT_CA: _ca_bundle(materials.authorities),
+    }
     if inputs.has_crl:
         files[CLIENT_CRL] = _crl_bundle(materials.authorities)
     return files
@@ -242,4 +245,3 @@ def _unit(gateway: Gateway, inputs: HttpdInputs, observed: ObservedGateway) -> s
             sizing=inputs.sizing,
         )
     )
-

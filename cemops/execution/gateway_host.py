@@ -47,7 +47,9 @@ class GatewayHost:
         except TimeoutError:
             raise HostError(self.name, f"{verb} did not end in {seconds} s; run apply again to settle it") from None
         except OSError as error:
-            raise HostError(self.name, f"the connection failed while {verb} ran ({error}); run apply again", unreachable=True) from None
+            raise HostError(
+                self.name, f"the connection failed while {verb} ran ({error}); run apply again", unreachable=True
+            ) from None
         lines = output.stdout_lines
         if lines and lines[-1] == "ok":
             return tuple(lines[:-1])

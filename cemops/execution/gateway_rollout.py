@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import gevent
 from pyinfra import logger
@@ -154,7 +154,8 @@ class GatewayRollout:
             raise HostError(
                 host.name, "the host could not be observed, see above; check that sh, coreutils and openssl are there"
             )
-        return Observation(answer.observed, answer.lines, time.monotonic(), _remote_commands(host) - before)
+        observed = replace(answer.observed, observer_clock=datetime.now(UTC))
+        return Observation(observed, answer.lines, time.monotonic(), _remote_commands(host) - before)
 
 
 def _remote_commands(host: Host) -> int:

@@ -26,6 +26,7 @@ def settle_pending(context: EstateContext, host: GatewayHost, observed: Observed
     result = view.look(view.outside(), certificate.sha256)
     if result.faults:
         host.run("revert", [pending.token], seconds=SETTLE_SECONDS)
-        return f"the unconfirmed switch to {pending.release} failed its check from outside and was reverted: {'; '.join(result.faults)}"
+        faults = "; ".join(result.faults)
+        return f"the unconfirmed switch to {pending.release} failed its check from outside and was reverted: {faults}"
     host.run("confirm", [pending.token, KEPT_RELEASES], seconds=SETTLE_SECONDS)
     return f"the unconfirmed switch to {pending.release} works from outside and was confirmed"

@@ -61,9 +61,7 @@ class GatewayState(FactBase[GatewayAnswer]):
 
     abstract = False
 
-    def command(  # type: ignore[override]  # pyinfra declares command as a bare callable
-        self, root: str, account: str, names: Sequence[str], fips: bool, unit: str
-    ) -> StringCommand:
+    def command(self, root: str, account: str, names: Sequence[str], fips: bool, unit: str) -> StringCommand:
         """Return the command; see :func:`observe_command` for the arguments."""
         return observe_command(root, account, names, fips=fips, unit=unit)
 
@@ -124,9 +122,7 @@ def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
         releases=_releases(files_seen),
         live_files={key.removeprefix("live:"): _text(values, key) or "" for key in values if key.startswith("live:")},
         certificate=_certificate(values),
-        tls_files={
-            path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")
-        },
+        tls_files={path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")},
         service=_service(values),
         pending=_pending(values),
         confirmed=(_text(values, "confirmed") or "").strip() or None,
@@ -155,9 +151,7 @@ def _httpd(values: Mapping[str, list[str]]) -> ObservedHttpd | None:
     if binary is None:
         return None
     version = (_first(values, "httpd-version") or "").removeprefix("Server version: ")
-    return ObservedHttpd(
-        binary, version, _first(values, "modules") or "", tuple(values.get("missing-module", ()))
-    )
+    return ObservedHttpd(binary, version, _first(values, "modules") or "", tuple(values.get("missing-module", ())))
 
 
 def _own_addresses(values: Mapping[str, list[str]]) -> tuple[str, ...]:

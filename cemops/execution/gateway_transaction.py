@@ -197,7 +197,9 @@ class GatewayTransaction:
         for reason in view.missing:
             self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
         if not result.proven and view.agents:
-            self.report("not-proven: the gateway lets the agent through, but no server behind it answers (PT-02, PT-03)")
+            self.report(
+                "not-proven: the gateway lets the agent through, but no server behind it answers (PT-02, PT-03)"
+            )
 
     # --- what they need ---------------------------------------------------------------------------------------------
 

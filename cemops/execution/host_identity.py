@@ -13,7 +13,11 @@ from cemops.execution.ssh_connector import CONNECT_SECONDS, key_fingerprint
 from cemops.model import topology
 from cemops.model.connections import SshConnection
 
-_KEY_TYPES = (["ssh-ed25519"], ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"], ["rsa-sha2-512", "rsa-sha2-256"])
+_KEY_TYPES = (
+    ["ssh-ed25519"],
+    ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"],
+    ["rsa-sha2-512", "rsa-sha2-256"],
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ def presented_identities(context: EstateContext, names: Sequence[str]) -> Iterat
         place = f"{connection.address}:{connection.port}"
         found = [_presented(str(connection.address), connection.port, kinds) for kinds in _KEY_TYPES]
         keys = tuple(one for one in found if one is not None)
-        error = None if keys else f"{place} cannot be reached by SSH, or presents no key: check address, port and firewall"
+        error = (
+            None if keys else f"{place} cannot be reached by SSH, or presents no key: check address, port and firewall"
+        )
         yield Identity(name, place, keys, error)
 
 

@@ -18,7 +18,9 @@ from cemops.model.observed import ObservedGateway
 SCHEMA = 1
 
 
-def record_document(estate: str, taken: datetime, lines: Mapping[str, list[str]], errors: Mapping[str, str]) -> dict[str, Any]:
+def record_document(
+    estate: str, taken: datetime, lines: Mapping[str, list[str]], errors: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the record as plain data: per host its lines, or why there are none."""
     hosts = [{"host": name, "kind": "gateway", "lines": found} for name, found in lines.items()]
     failed = [{"host": name, "kind": "gateway", "error": error} for name, error in errors.items()]
@@ -36,10 +38,10 @@ def read_record(path: Path) -> dict[str, ObservedGateway]:
         document = json.loads(path.read_text("utf-8"))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise CemopsError(f"{path} is no record of this version (schema {SCHEMA}): make one with `cemops observe`")
-        return {
-            entry["host"]: parse_gateway_state(entry["lines"]) for entry in document["hosts"] if "lines" in entry
-        }
+        return {entry["host"]: parse_gateway_state(entry["lines"]) for entry in document["hosts"] if "lines" in entry}
     except OSError as error:
-        raise CemopsError(f"{path} cannot be read ({error.strerror}): make it with `cemops observe --out {path}`") from None
+        raise CemopsError(
+            f"{path} cannot be read ({error.strerror}): make it with `cemops observe --out {path}`"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CemopsError(f"{path} is damaged: make a new record with `cemops observe --out {path}`") from None

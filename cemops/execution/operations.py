@@ -6,7 +6,7 @@ exception in an operation would end the run for all hosts, so every error become
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +58,7 @@ class StepCommand(PyinfraCommand):
 
 
 @operation()
-def internet_gateway() -> Iterator[PyinfraCommand]:
+def internet_gateway() -> Generator[PyinfraCommand, None, None]:
     """Bring an Internet gateway on stock Apache httpd to what the estate declares (DESIGN.md, "Gateway on disk").
 
     A host that is no managed gateway of the estate is passed over. The plan is logged; nothing is yielded where

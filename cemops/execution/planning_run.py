@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import gevent
 from pyinfra.api.exceptions import PyinfraError
@@ -56,8 +57,7 @@ def managed_hosts(estate: Estate, names: Iterable[str]) -> tuple[str, ...]:
 def plan_session(rollout: GatewayRollout, session: Session, names: Sequence[str], report: Report) -> Plan:
     """Plan the named hosts of a session; the unreachable and the unmanaged are in the plan, too."""
     found: dict[str, HostPlan] = {
-        name: HostPlan(name, HostStatus.UNREACHABLE, error=error)
-        for name, error in session.errors.items()
+        name: HostPlan(name, HostStatus.UNREACHABLE, error=error) for name, error in session.errors.items()
     }
 
     def plan_one(host: Host) -> None:
@@ -88,12 +88,11 @@ def observe_session(
 
 def plan_record(rollout: GatewayRollout, record: Mapping[str, ObservedGateway], names: Sequence[str]) -> Plan:
     """Plan from a record of observations, without a connection."""
-    found = {}
-    for gateway in rollout.context.estate.gateways:
-        if gateway.name in record and is_managed_gateway(gateway):
-            found[gateway.name] = _host_plan(
-                gateway.name, lambda gateway=gateway: rollout.plan_from_record(gateway, record[gateway.name]), 0
-            )
+    found = {
+        gateway.name: _host_plan(gateway.name, partial(rollout.plan_from_record, gateway, record[gateway.name]), 0)
+        for gateway in rollout.context.estate.gateways
+        if gateway.name in record and is_managed_gateway(gateway)
+    }
     for name in managed_hosts(rollout.context.estate, names):
         if name not in found:
             found[name] = HostPlan(name, HostStatus.ERROR, error="the record of observations does not hold this host")
@@ -110,9 +109,7 @@ def assemble(
 ) -> Plan:
     """Put the hosts' plans together, in the order of the estate."""
     unmanaged = {plan.host: plan for plan in unmanaged_hosts(context.estate)}
-    hosts = tuple(
-        plan for plan in (found.get(name) or unmanaged.get(name) for name in names) if plan is not None
-    )
+    hosts = tuple(plan for plan in (found.get(name) or unmanaged.get(name) for name in names) if plan is not None)
     observed_digest = _digest({host.host: digests.get(host.host, "") for host in hosts})
     created = now.isoformat(timespec="seconds")
     identity = _digest({"observed": observed_digest, "created": created, "changes": repr(hosts)})

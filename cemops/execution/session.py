@@ -1,10 +1,11 @@
-"""A pyinfra run of cemops' own: connects to the hosts of an estate, and runs the same operations as the stock command."""
+"""A pyinfra run of cemops' own: connects to the hosts of an estate, for the same operations as the stock command."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all, disconnect_all
@@ -15,7 +16,7 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.context import ctx_state
 
 from cemops.execution.gateway_desired import EstateContext
-from cemops.execution.inventory import inventory_groups
+from cemops.execution.inventory import HostEntry, inventory_groups
 
 CONNECT_SECONDS = 10
 
@@ -54,7 +55,7 @@ def connected(context: EstateContext, names: Iterable[str], reached: Callable[[s
     A host that cannot be reached is in ``errors`` and stops nobody else.
     """
     wanted = set(names)
-    groups = {
+    groups: dict[str, tuple[list[HostEntry], dict[str, Any]]] = {
         group: ([entry for entry in entries if entry[1]["cemops_gateway"] in wanted], {})
         for group, entries in inventory_groups(context).items()
     }

@@ -12,19 +12,19 @@ import base64
 import hashlib
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 import paramiko
+from pydantic import SecretStr
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.sshuserclient import SSHClient
+from pyinfra.connectors.sshuserclient.client import SSHClient
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host, read_output_buffers, write_stdin
-from pydantic import SecretStr
 
 from cemops.errors import CemopsError
 from cemops.secret_store import SecretStore
@@ -56,7 +56,8 @@ class _PinnedKey(paramiko.MissingHostKeyPolicy):
     def __init__(self, fingerprint: str) -> None:
         self._fingerprint = fingerprint
 
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 - paramiko's signature
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        del client, hostname
         if key_fingerprint(key) != self._fingerprint:
             raise HostKeyMismatchError(key)
 
@@ -102,13 +103,13 @@ _DATA_META = {
 class CheckedSSHConnector(SSHConnector):
     """SSH with a known host key, late secrets, no delay, and deadlines."""
 
-    data_cls = ConnectorData
+    data_cls = ConnectorData  # type: ignore[assignment]  # pyinfra has a dict for each connector, without a base
     data_meta = {**SSHConnector.data_meta, **_DATA_META}  # noqa: RUF012 - pyinfra declares it so
     remote_commands = 0
     """Remote processes started on this host so far."""
 
     @staticmethod
-    def make_names_data(name: str) -> Iterable[tuple[str, dict[str, Any], list[str]]]:
+    def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Give the host its plain name, so that ``--limit gw1`` works."""
         yield name, {}, []
 
@@ -127,10 +128,12 @@ class CheckedSSHConnector(SSHConnector):
             ) from None
         except paramiko.AuthenticationException:
             raise ConnectError(
-                f"{self._place} refuses the log-on of {self._datum('username')}: check the credential in the estate file"
+                f"{self._place} refuses the log-on of {self._datum('username')}: check its credential"
             ) from None
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ConnectError(f"{self._place} cannot be reached by SSH ({error}): check address, port and firewall") from None
+            raise ConnectError(
+                f"{self._place} cannot be reached by SSH ({error}): check address, port and firewall"
+            ) from None
         transport = self.client.get_transport()
         if transport is not None and isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -169,7 +172,7 @@ class CheckedSSHConnector(SSHConnector):
         client = _PinnedClient(_PinnedKey(host_key) if host_key else paramiko.RejectPolicy())
         known_hosts = os.devnull if host_key else self._datum("known_hosts")
         try:
-            client.connect(
+            client.connect(  # type: ignore[no-untyped-call]  # pyinfra's client has no annotations
                 self._datum("address"),
                 port=int(self._datum("port")),
                 username=self._datum("username"),
@@ -254,4 +257,6 @@ def _private_key(path: Path, passphrase: SecretStr | None) -> paramiko.PKey:
             f"the private key {path} is encrypted: name its passphrase in private_key_passphrase of the credential"
         ) from None
     except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
-        raise CemopsError(f"the private key {path} cannot be read ({type(error).__name__}): check file and passphrase") from None
+        raise CemopsError(
+            f"the private key {path} cannot be read ({type(error).__name__}): check file and passphrase"
+        ) from None

@@ -96,6 +96,8 @@ class ObservedGateway:
     service: ObservedService = ObservedService(running=False)
     pending: PendingSwitch | None = None
     confirmed: str | None = None
+    observer_clock: datetime | None = None
+    """The operator's clock at that moment; None for a record."""
     limits: HostLimits = HostLimits()
     resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Addresses of each listed name as the gateway itself resolves it (IG-13); empty where it does not."""

@@ -115,9 +115,7 @@ def choose_certificate(
     return _choose_made(situation)
 
 
-def lost_authorities(
-    materials: GatewayMaterials, live_authorities: Sequence[CertificateFacts]
-) -> tuple[str, ...]:
+def lost_authorities(materials: GatewayMaterials, live_authorities: Sequence[CertificateFacts]) -> tuple[str, ...]:
     """Say which local authorities would be made although the gateway already trusts one of that name.
 
     Their files are lost, not missing: a new authority of the old name would shut out every agent of the old

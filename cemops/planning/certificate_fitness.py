@@ -75,9 +75,7 @@ def use_problems(facts: CertificateFacts) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def issuer_problems(
-    facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None
-) -> tuple[str, ...]:
+def issuer_problems(facts: CertificateFacts, kind: SourceKind, issuer: CertificateFacts | None) -> tuple[str, ...]:
     """Say whether another than the declared issuer issued the certificate; ``issuer`` None: not known."""
     if kind == "self_signed" and facts.subject != facts.issuer:
         return (f"it is not self-signed, but issued by {facts.issuer}",)

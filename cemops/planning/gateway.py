@@ -23,11 +23,11 @@ from cemops.planning.changes import (
     Resource,
     unified_diff,
 )
-from cemops.planning.host_fitness import judge_host
+from cemops.planning.host_fitness import Wanted, judge_host
+from cemops.planning.materials import GatewayMaterials
 from cemops.planning.release import Release, digest_of, settle_release, shown
 from cemops.planning.revocation import LiveTrust, judge_trust
-from cemops.planning.materials import GatewayMaterials
-from cemops.planning.service import ServiceStep, plan_service
+from cemops.planning.service import Coming, ServiceStep, plan_service
 from cemops.planning.sizing import Sizing
 from cemops.planning.unmanaged import unmanaged_of_gateway
 
@@ -88,9 +88,8 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
     """Compare one gateway with its host; ``now`` is the operator's clock (aware, UTC)."""
     host = desired.gateway.name
     trust = judge_trust(desired.materials.authorities, live, now)
-    fitness = judge_host(
-        desired.gateway, desired.sizing, desired.hosts, observed, now=now, on_loopback=desired.on_loopback
-    )
+    wanted = Wanted(desired.gateway, desired.sizing, desired.hosts, desired.on_loopback)
+    fitness = judge_host(wanted, observed)
     errors = [*trust.errors, *fitness.errors]
     if desired.choice.action == "refuse":
         errors += desired.choice.reasons
@@ -100,9 +99,8 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
     place_certificate, certificate = _certificate_change(desired, observed, live.certificate)
     unit = _unit_change(desired, observed)
     files = tuple(_file_changes(desired, observed, trust.warnings)) if switch else ()
-    service = plan_service(
-        host, desired.sizing, observed, switch=switch, unit_changed=unit is not None, manager=desired.gateway.service.manager
-    )
+    coming = Coming(release=switch, unit=desired.unit is not None and desired.unit != observed.service.unit)
+    service = plan_service(host, desired.sizing, observed, coming)
     changes = [
         change
         for change in (_pending_change(host, observed), account, certificate, *files, unit, service.change)
@@ -138,8 +136,8 @@ def _pending_change(host: str, observed: ObservedGateway) -> Change | None:
         Resource.FILE,
         "current",
         Action.UPDATE,
-        f"an earlier apply switched to {pending.release} and did not confirm it: apply checks it from outside first, and "
-        "confirms or reverts it",
+        f"an earlier apply switched to {pending.release} and did not confirm it: apply checks it from outside first, "
+        "and confirms or reverts it",
         before={"release": pending.previous},
         after={"release": pending.release},
         warnings=(
@@ -213,22 +211,26 @@ def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[st
     if choice.action != "replace" or live is None:
         return ()
     new = choice.facts.sha1 if choice.facts else KNOWN_AFTER_APPLY
-    return (
-        f"{desired.gateway.name}: agents that know only thumbprint {live.sha1} cannot connect once "
-        f"{new} serves",
-    )
+    return (f"{desired.gateway.name}: agents that know only thumbprint {live.sha1} cannot connect once {new} serves",)
 
 
 def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:
-    if desired.unit is None or desired.unit == observed.service.unit:
+    service = observed.service
+    if desired.unit is None or (desired.unit == service.unit and service.enabled):
         return None
+    if service.unit is None:
+        reason = "the systemd unit is not there"
+    else:
+        reason = "the systemd unit is not enabled" if desired.unit == service.unit else "the systemd unit differs"
     return Change(
         desired.gateway.name,
         Resource.FILE,
         UNIT,
-        Action.CREATE if observed.service.unit is None else Action.UPDATE,
-        "the systemd unit is not there" if observed.service.unit is None else "the systemd unit differs",
-        diff=unified_diff(observed.service.unit, desired.unit, UNIT),
+        Action.CREATE if service.unit is None else Action.UPDATE,
+        reason,
+        before=None if service.unit is None else {"enabled": service.enabled},
+        after={"enabled": True},
+        diff=unified_diff(service.unit, desired.unit, UNIT),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
@@ -17,6 +17,16 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What the gateway asks of its host. ``hosts`` are the listed names; ``on_loopback``: a lab, they may be loopback."""
+
+    gateway: Gateway
+    sizing: Sizing
+    hosts: Sequence[str]
+    on_loopback: bool
+
+
+@dataclass(frozen=True)
 class Fitness:
     """Errors stop the apply of this host; warnings are shown."""
 
@@ -24,20 +34,13 @@ class Fitness:
     warnings: tuple[PlanWarning, ...]
 
 
-def judge_host(
-    gateway: Gateway,
-    sizing: Sizing,
-    hosts: Sequence[str],
-    observed: ObservedGateway,
-    *,
-    now: datetime,
-    on_loopback: bool,
-) -> Fitness:
-    """Judge the host of a gateway; ``hosts`` are the listed names, ``on_loopback`` allows them to be loopback (a lab)."""
+def judge_host(wanted: Wanted, observed: ObservedGateway) -> Fitness:
+    """Judge the host of a gateway."""
+    gateway = wanted.gateway
     errors = [*_software_errors(gateway, observed), *_account_errors(gateway, observed)]
-    warnings = [*_limit_warnings(gateway, sizing, observed), *_clock_warnings(observed, now)]
-    for host in hosts:
-        error, warning = _name(host, observed, on_loopback=on_loopback)
+    warnings = [*_limit_warnings(gateway, wanted.sizing, observed), *_clock_warnings(observed)]
+    for host in wanted.hosts:
+        error, warning = _name(host, observed, on_loopback=wanted.on_loopback)
         errors += [error] if error else []
         warnings += [warning] if warning else []
     return Fitness(tuple(errors), tuple(warnings))
@@ -45,7 +48,10 @@ def judge_host(
 
 def _software_errors(gateway: Gateway, observed: ObservedGateway) -> Iterable[str]:
     if observed.httpd is None:
-        yield "there is no httpd on the host: install it (Debian: apt-get install apache2; RHEL: dnf install httpd mod_ssl)"
+        yield (
+            "there is no httpd on the host: install it (Debian: apt-get install apache2; "
+            "RHEL: dnf install httpd mod_ssl)"
+        )
     elif observed.httpd.missing_modules:
         yield (
             f"httpd lacks the modules {', '.join(observed.httpd.missing_modules)}: install them "
@@ -78,18 +84,20 @@ def _limit_warnings(gateway: Gateway, sizing: Sizing, observed: ObservedGateway)
     if gateway.service.manager == "direct" and limits.nofile_hard is not None and limits.nofile_hard < sizing.nofile:
         yield PlanWarning(
             "limit-too-low",
-            f"a process may open {limits.nofile_hard} files, {wanted} need {sizing.nofile}: raise the hard limit (nofile)",
+            f"a process may open {limits.nofile_hard} files, {wanted} need {sizing.nofile}: raise nofile",
             "IG-04",
         )
 
 
-def _clock_warnings(observed: ObservedGateway, now: datetime) -> Iterable[PlanWarning]:
-    difference = abs(observed.clock - now)
+def _clock_warnings(observed: ObservedGateway) -> Iterable[PlanWarning]:
+    if observed.observer_clock is None:
+        return
+    difference = abs(observed.clock - observed.observer_clock)
     if difference > CLOCK_TOLERANCE:
         minutes = int(difference.total_seconds() // 60)
         yield PlanWarning(
             "clock-differs",
-            f"the host's clock is {minutes} minutes from the time of this plan: certificates and CRLs are judged by it; "
+            f"the host's clock is {minutes} minutes from the operator's: certificates and CRLs are judged by it; "
             "set up time synchronisation",
         )
 
@@ -97,7 +105,9 @@ def _clock_warnings(observed: ObservedGateway, now: datetime) -> Iterable[PlanWa
 def _name(host: str, observed: ObservedGateway, *, on_loopback: bool) -> tuple[str | None, PlanWarning | None]:
     addresses = observed.resolved.get(host, ())
     if not addresses:
-        message = f"{host} does not resolve on the gateway: mend its DNS or hosts file, or take the name off the list (IG-13)"
+        message = (
+            f"{host} does not resolve on the gateway: mend its DNS or hosts file, or take the name off the list (IG-13)"
+        )
         if _listed_live(host, observed):
             return None, PlanWarning("name-unresolved", message, "IG-13")
         return message, None
@@ -106,7 +116,10 @@ def _name(host: str, observed: ObservedGateway, *, on_loopback: bool) -> tuple[s
     for address in addresses:
         parsed = ipaddress.ip_address(address.partition("%")[0])
         if parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified:
-            return f"{host} resolves to {address} on the gateway, which is the gateway itself: mend its DNS (IG-13)", None
+            return (
+                f"{host} resolves to {address} on the gateway, which is the gateway itself: mend its DNS (IG-13)",
+                None,
+            )
         if str(parsed) in observed.own_addresses:
             return f"{host} resolves to {address}, an address of the gateway itself: mend its DNS (IG-13)", None
     return None, None

@@ -22,6 +22,14 @@ class ServiceStep(StrEnum):
 
 
 @dataclass(frozen=True)
+class Coming:
+    """What an apply brings: a new release, another systemd unit."""
+
+    release: bool
+    unit: bool
+
+
+@dataclass(frozen=True)
 class ServicePlan:
     """The step and the change that shows it."""
 
@@ -31,31 +39,31 @@ class ServicePlan:
 
 def sizing_text(sizing: Sizing) -> str:
     """Return what httpd fixes at its start, as noted on the host: a reload ignores a change of it (AH00501)."""
-    return f"ServerLimit={sizing.server_limit} ThreadLimit={sizing.thread_limit} ThreadsPerChild={sizing.threads_per_child}"
+    values = (sizing.server_limit, sizing.thread_limit, sizing.threads_per_child)
+    return " ".join(f"{name}={value}" for name, value in zip(_SIZING_DIRECTIVES, values, strict=True))
 
 
-def plan_service(
-    host: str, sizing: Sizing, observed: ObservedGateway, *, switch: bool, unit_changed: bool, manager: str
-) -> ServicePlan:
-    """Decide the step from what runs, what it was started with, and whether a new release comes."""
+def plan_service(host: str, sizing: Sizing, observed: ObservedGateway, coming: Coming) -> ServicePlan:
+    """Decide the step from what runs, what it was started with, and what is coming."""
+    step, reason = _step(sizing_text(sizing), observed, coming)
+    return _planned(host, step, reason) if step is not ServiceStep.NONE else ServicePlan(step)
+
+
+def _step(wanted: str, observed: ObservedGateway, coming: Coming) -> tuple[ServiceStep, str]:
     service = observed.service
-    if not service.running:
-        return _planned(host, ServiceStep.START, "httpd is not running")
-    if unit_changed:
-        return _planned(host, ServiceStep.RESTART, "the systemd unit changes")
     started_with = service.started_with or _sizing_in(observed.live_files.get("httpd.conf", ""))
-    wanted = sizing_text(sizing)
-    if started_with != wanted:
-        return _planned(host, ServiceStep.RESTART, f"the capacity changes: {started_with} -> {wanted} (IG-04)")
-    if manager == "systemd" and service.enabled is False:
-        return _planned(host, ServiceStep.RELOAD, "the unit is not enabled")
-    if switch:
-        return _planned(host, ServiceStep.RELOAD, "the configuration changes")
-    if service.loaded != observed.current:
-        return _planned(
-            host, ServiceStep.RELOAD, f"httpd has loaded {service.loaded or 'an unknown release'}, not the current one"
-        )
-    return ServicePlan(ServiceStep.NONE)
+    rules = (
+        (not service.running, ServiceStep.START, "httpd is not running"),
+        (coming.unit, ServiceStep.RESTART, "the systemd unit changes"),
+        (started_with != wanted, ServiceStep.RESTART, f"the capacity changes: {started_with} -> {wanted} (IG-04)"),
+        (coming.release, ServiceStep.RELOAD, "the configuration changes"),
+        (
+            service.loaded != observed.current,
+            ServiceStep.RELOAD,
+            f"httpd has loaded {service.loaded or 'an unknown release'}, not the current one",
+        ),
+    )
+    return next(((step, reason) for holds, step, reason in rules if holds), (ServiceStep.NONE, ""))
 
 
 def _planned(host: str, step: ServiceStep, reason: str) -> ServicePlan:

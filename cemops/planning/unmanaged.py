@@ -22,22 +22,33 @@ def is_managed_gateway(gateway: Gateway) -> bool:
 def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
     """Yield a step of the operator for each declared part of a managed gateway that cemops does not set."""
     if gateway.firewall.manage:
-        yield _unmanaged(
+        yield Change(
             gateway.name,
             Resource.FIREWALL_RULE,
             "firewall",
+            Action.OPERATOR,
             f"open TCP {gateway.listen.port} to agents and the administration port to its sources by hand (PT-07)",
-            "the firewall of a Linux gateway is declared (firewall.manage), but cemops does not manage it yet",
-            "PT-07",
+            warnings=(
+                PlanWarning(
+                    "not-managed",
+                    "the firewall of a Linux gateway is declared (firewall.manage), but cemops does not manage it yet",
+                    "PT-07",
+                ),
+            ),
         )
     for report in gateway.status_reporting:
-        yield _unmanaged(
+        server = report.notification_server
+        yield Change(
             gateway.name,
             Resource.STATUS_REPORTING,
-            report.notification_server,
+            server,
+            Action.OPERATOR,
             "stock httpd reports nothing; keep the thumbprint in the CEM policy by hand (IG-06)",
-            f"status reporting to {report.notification_server} is declared, but stock httpd cannot do it",
-            "IG-08",
+            warnings=(
+                PlanWarning(
+                    "not-managed", f"status reporting to {server} is declared, but stock httpd cannot do it", "IG-08"
+                ),
+            ),
         )
 
 
@@ -53,27 +64,19 @@ def unmanaged_hosts(estate: Estate) -> tuple[HostPlan, ...]:
         ),
     ]
     return tuple(
-        HostPlan(
-            name,
-            HostStatus.IN_SYNC,
-            changes=(
-                _unmanaged(
-                    name,
-                    Resource.MACHINE,
-                    name,
-                    "set it up by hand until a deploy for it exists",
-                    f"{kind} {name} is declared with a connection, but cemops does not manage it yet; it was not looked at",
-                    None,
-                ),
-            ),
-            managed=False,
-        )
+        HostPlan(name, HostStatus.IN_SYNC, changes=(_unmanaged_machine(kind, name),), managed=False)
         for kind, name, connection in machines
         if connection is not None
     )
 
 
-def _unmanaged(host: str, resource: Resource, name: str, reason: str, message: str, fact: str | None) -> Change:
+def _unmanaged_machine(kind: str, name: str) -> Change:
+    message = f"{kind} {name} is declared with a connection, but cemops does not manage it yet; it was not looked at"
     return Change(
-        host, resource, name, Action.OPERATOR, reason, warnings=(PlanWarning("not-managed", message, fact),)
+        name,
+        Resource.MACHINE,
+        name,
+        Action.OPERATOR,
+        "set it up by hand until a deploy for it exists",
+        warnings=(PlanWarning("not-managed", message),),
     )

@@ -67,9 +67,7 @@ def _data_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     keys = [key for key in {**(before or {}), **(after or {})} if key != "digest"]
     for key in keys:
         old, new = (before or {}).get(key), (after or {}).get(key)
-        if old == new:
-            yield f"      {key}: {new}"
-        elif old is None:
+        if old in (None, new):
             yield f"      {key}: {new}"
         elif new is not None:
             yield f"      {key}: {old} -> {new}"

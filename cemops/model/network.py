@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from cemops.model.text import require_text, require_trimmed, require_visible, shown
 
@@ -52,8 +52,7 @@ def parse_server_name(value: object) -> str:
         _check_label(name, label)
     if labels[-1].isdigit():
         raise ValueError(
-            f"{shown(name)} ends in a number, so it is read as an address: write a name, such as"
-            " ns1.corp.example"
+            f"{shown(name)} ends in a number, so it is read as an address: write a name, such as ns1.corp.example"
         )
     return name
 
@@ -66,8 +65,7 @@ def parse_fqdn(value: object) -> str:
     name = parse_server_name(value)
     if "." not in name:
         raise ValueError(
-            f"{shown(name)} is not a full name: write it with its domain, such as"
-            f" {name[:LONGEST_LABEL]}.corp.example"
+            f"{shown(name)} is not a full name: write it with its domain, such as {name[:LONGEST_LABEL]}.corp.example"
         )
     return name
 
@@ -77,8 +75,7 @@ def _check_label(name: str, label: str) -> None:
         raise ValueError(f"{shown(name)} has an empty part: write one dot between two parts")
     if len(label) > LONGEST_LABEL:
         raise ValueError(
-            f"{shown(name)} has a part of {len(label)} characters between dots: at most {LONGEST_LABEL}"
-            " are possible"
+            f"{shown(name)} has a part of {len(label)} characters between dots: at most {LONGEST_LABEL} are possible"
         )
     if _LABEL.fullmatch(label):
         return
@@ -90,8 +87,7 @@ def _check_label(name: str, label: str) -> None:
             " certificate have"
         )
     raise ValueError(
-        f"{shown(name)} is not a host name: only letters, digits, hyphens and dots are possible, no port,"
-        " no path, no *"
+        f"{shown(name)} is not a host name: only letters, digits, hyphens and dots are possible, no port, no path, no *"
     )
 
 
@@ -118,9 +114,7 @@ def parse_address(value: object) -> str:
     """Return an IPv4 or IPv6 address in its shortest spelling, without zone. Raises ValueError."""
     text = require_visible(require_trimmed(require_text(value, "203.0.113.11"), 100))
     if "%" in text:
-        raise ValueError(
-            f"{shown(text)} has a zone, which means nothing on another machine: write the address alone"
-        )
+        raise ValueError(f"{shown(text)} has a zone, which means nothing on another machine: write the address alone")
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -142,13 +136,10 @@ def parse_network(value: object) -> str:
             f"{shown(text)} is not an IP network: write one, such as 10.20.9.0/24 or 2001:db8::/48"
         ) from None
     if "%" in address:
-        raise ValueError(
-            f"{shown(text)} has a zone, which means nothing on another machine: write the network alone"
-        )
+        raise ValueError(f"{shown(text)} has a zone, which means nothing on another machine: write the network alone")
     if slash and ipaddress.ip_address(address) != network.network_address:
         raise ValueError(
-            f"{shown(text)} is an address inside a network: write the network, {network}, or the host,"
-            f" {address}"
+            f"{shown(text)} is an address inside a network: write the network, {network}, or the host, {address}"
         )
     return str(network)
 
@@ -166,7 +157,11 @@ def parse_host_address(value: object) -> str:
     return parse_address(text) if ":" in text or _is_address(text) else parse_server_name(text)
 
 
-Port = Annotated[int, BeforeValidator(parse_port)]
+Port = Annotated[
+    int,
+    BeforeValidator(parse_port),
+    Field(json_schema_extra={"minimum": 1, "maximum": HIGHEST_PORT}),
+]
 """TCP port, 1-65535."""
 Fqdn = Annotated[str, BeforeValidator(parse_fqdn)]
 """Full host name, such as ns1.corp.example."""

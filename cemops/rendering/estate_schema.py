@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_JSON_SCHEMA_WORD = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
-"""Bounds that pydantic leaves under its own names on values which it checks with a function."""
 
 
 def estate_schema() -> dict[str, Any]:
@@ -28,8 +26,7 @@ def estate_schema() -> dict[str, Any]:
         if name in sections:
             _describe(definition, sections[name])
     _describe(schema, Estate)
-    tidied: dict[str, Any] = _tidy(schema)
-    return {"$schema": DIALECT, **tidied, "title": "cemops estate"}
+    return {"$schema": DIALECT, **schema, "title": "cemops estate"}
 
 
 def _sections(parent: type[Section]) -> Iterator[type[Section]]:
@@ -75,11 +72,3 @@ def _own_field_texts(section: type[Section]) -> dict[str, str]:
 
 def _plain(text: str) -> str:
     return " ".join(text.split()).replace("``", "`")
-
-
-def _tidy(value: Any) -> Any:  # noqa: ANN401 - a JSON schema is nested plain data of any depth
-    if isinstance(value, list):
-        return [_tidy(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    return {_JSON_SCHEMA_WORD.get(key, key): _tidy(entry) for key, entry in value.items()}

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
+
+from cemops.cli import schema
+from tests.unit.sample_estate import sample_data
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, Any]:
+    app = typer.Typer()
+    schema.register(app)
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == 0
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def complaints(printed: dict[str, Any], estate: Any) -> list[str]:
+    return [error.json_path for error in Draft202012Validator(printed).iter_errors(estate)]
+
+
+def fields(printed: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, definition in {**printed["$defs"], "Estate": printed}.items():
+        for field, meaning in definition.get("properties", {}).items():
+            yield f"{name}.{field}", meaning
+
+
+def test_schema_is_of_draft_2020_12(printed: dict[str, Any]) -> None:
+    assert printed["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(printed)
+
+
+@pytest.mark.parametrize("file", ["tests/cases/estate-example.yaml", "inventory/estate.yaml"])
+def test_example_estates_fit_the_schema(printed: dict[str, Any], file: str) -> None:
+    assert complaints(printed, yaml.safe_load(Path(file).read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "where"),
+    [
+        ("gateways.0.lisen", {"port": 443}, "$.gateways[0]"),
+        ("gateways.0.listen", {"port": 0}, "$.gateways[0].listen.port"),
+        ("gateways.0.listen", {"port": 65536}, "$.gateways[0].listen.port"),
+        ("gateways.0.platform", "solaris", "$.gateways[0].platform"),
+        ("gateways.0.certificate", {"pfx": "a.pfx", "issued_by": "dmz-ca"}, "$.gateways[0].certificate"),
+        ("cemops", 2, "$.cemops"),
+    ],
+)
+def test_schema_finds_what_does_not_fit(printed: dict[str, Any], place: str, value: Any, where: str) -> None:
+    assert complaints(printed, sample_data({place: value})) == [where]
+
+
+def test_every_field_says_what_it_means(printed: dict[str, Any]) -> None:
+    assert [place for place, meaning in fields(printed) if not meaning.get("description")] == []
+
+
+def test_description_is_that_of_the_field_not_of_its_type(printed: dict[str, Any]) -> None:
+    meanings = dict(fields(printed))
+    assert meanings["Listen.port"]["description"] == "TCP port (PT-01)."
+    assert meanings["WebOverride.site"]["description"] == "The IIS site that carries the bindings."
+    assert meanings["Flow.from"]["description"] == "Who opens the connection."
+
+
+def test_only_two_fields_are_required(printed: dict[str, Any]) -> None:
+    assert printed["required"] == ["cemops", "estate"]

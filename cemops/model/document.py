@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cemops.errors import EstateError, Problem, ProblemKind
 from cemops.model.estate import Estate
-from cemops.model.mending import mend
+from cemops.model.mending import STAND_IN, mend
 from cemops.model.model_errors import explain
 from cemops.model.references import reference_problems
 from cemops.model.text import shown_key
@@ -136,7 +136,8 @@ def _between_sections(document: Document, estate: Estate, touched: tuple[Path, .
     return [
         document.problem(found.path, found.message, found.fact, kind="reference")
         for found in reference_problems(estate)
-        if not any(_contains(path, found.path) or _contains(found.path, path) for path in touched)
+        if STAND_IN not in found.message
+        and not any(_contains(path, found.path) or _contains(found.path, path) for path in touched)
     ]
 
 

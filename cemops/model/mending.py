@@ -25,26 +25,29 @@ if TYPE_CHECKING:
     from cemops.model.schema_walk import Path
 
 ROUNDS = 4
+_DEPTH_OF_NAMES = 3
+STAND_IN = "cemops-stand-in"
+"""In the text of every stand-in: a sentence that holds it speaks of something that the file does not say."""
 
 _STAND_INS: Mapping[Callable[[object], object], str] = types.MappingProxyType(
     {
-        network.parse_fqdn: "stand-in-{}.invalid",
-        network.parse_server_name: "stand-in-{}",
-        network.parse_host_address: "stand-in-{}.invalid",
+        network.parse_fqdn: STAND_IN + "-{}.invalid",
+        network.parse_server_name: STAND_IN + "-{}",
+        network.parse_host_address: STAND_IN + "-{}.invalid",
         network.parse_address: "192.0.2.1",
         network.parse_network: "192.0.2.0/24",
         network.parse_listen_address: "*",
-        paths.parse_posix_path: "/stand-in",
-        paths.parse_windows_path: "C:\\stand-in",
-        paths.parse_remote_root: "/stand-in",
-        paths.parse_estate_path: "stand-in",
-        identity.parse_object_name: "stand-in-{}",
-        identity.parse_display_name: "stand-in {}",
-        identity.parse_site_name: "stand-in {}",
-        identity.parse_common_name: "stand-in {}",
-        identity.parse_computer_pattern: "stand-in-{}",
-        identity.parse_account_name: "stand-in",
-        identity.parse_user_name: "stand-in",
+        paths.parse_posix_path: "/" + STAND_IN,
+        paths.parse_windows_path: "C:\\" + STAND_IN,
+        paths.parse_remote_root: "/" + STAND_IN,
+        paths.parse_estate_path: STAND_IN,
+        identity.parse_object_name: STAND_IN + "-{}",
+        identity.parse_display_name: STAND_IN + " {}",
+        identity.parse_site_name: STAND_IN + " {}",
+        identity.parse_common_name: STAND_IN + " {}",
+        identity.parse_computer_pattern: STAND_IN + "-{}",
+        identity.parse_account_name: STAND_IN,
+        identity.parse_user_name: STAND_IN,
         identity.parse_thumbprint: "0" * identity.SHA1_DIGITS,
         identity.parse_host_key: "SHA256:" + "A" * 43,
         identity.parse_secret_reference: "env:STAND_IN",
@@ -70,8 +73,10 @@ def mend(data: object, error: ValidationError) -> Mended | None:
     numbers = count(1)
     touched: list[Path] = []
     for _ in range(ROUNDS):
-        for found in explain(error, Estate):
-            touched.append(found.place.path)
+        for found in sorted(explain(error, Estate), key=lambda one: one.meant is None):
+            touched += [found.path, found.place.path]
+            if found.meant and found.at_key:
+                touched.append((*found.path[:-1], found.meant))
             if not _mend_one(data, found, numbers):
                 return None
         try:
@@ -82,26 +87,49 @@ def mend(data: object, error: ValidationError) -> Mended | None:
 
 
 def _mend_one(data: object, found: ModelError, numbers: Iterator[int]) -> bool:
-    """Mend one place in the data; False where there is no way."""
-    if not found.place.path:
+    """Mend one place in the data; False where too much of what the file says would be lost."""
+    path = found.path if found.meant else found.place.path
+    if not path:
         return False
-    *above, last = found.place.path
+    *above, last = path
     container: Any = data
     for part in above:
         if not _has(container, part):
             return True  # left out already, with a section around it
         container = container[part]
-    if found.kind == "extra_forbidden" or found.place.at_key:
-        container.pop(last, None)
+    if found.kind == "missing" and _has(container, last):
+        return True  # it stood under a misspelt key
+    if found.meant and not found.at_key:
+        container[last] = found.meant
         return True
+    if found.meant or found.kind == "extra_forbidden":
+        value = container.pop(last, None)
+        if found.meant:
+            container.setdefault(found.meant, value)
+        return True
+    return _replace(container, found, numbers)
+
+
+def _replace(container: Any, found: ModelError, numbers: Iterator[int]) -> bool:  # noqa: ANN401 - data of a file
+    last = found.place.path[-1]
     value = _stand_in(found.place.annotation, numbers)
+    plain = isinstance(value, (str, int))
+    if found.kind == "literal_error" or found.place.at_key or _names_others(found.place.path, plain=plain):
+        return False
     if _may_be_left_out(found, last) and not isinstance(value, str):
         container.pop(last, None)
-        return True
-    if value is None:
+    elif value is None:
         return False
-    container[last] = value
+    else:
+        container[last] = value
     return True
+
+
+def _names_others(path: Path, *, plain: bool) -> bool:
+    """Tell whether names that other sections use are lost with this place: they would all seem unknown."""
+    if len(path) == _DEPTH_OF_NAMES:
+        return path[-1] in ("name", "notification_server")
+    return len(path) < _DEPTH_OF_NAMES and not plain
 
 
 def _has(container: object, part: str | int) -> bool:
@@ -134,7 +162,7 @@ def _stand_in(annotation: object, numbers: Iterator[int]) -> object:
             for name, field in annotation.model_fields.items()
             if field.is_required()
         }
-    return {bool: False, int: 1, str: "stand-in"}.get(annotation) if isinstance(annotation, type) else None
+    return {bool: False, int: 1, str: STAND_IN}.get(annotation) if isinstance(annotation, type) else None
 
 
 def _of_value_type(bare: object, metadata: tuple[object, ...], numbers: Iterator[int]) -> object:

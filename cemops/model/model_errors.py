@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,8 @@ class ModelError:
     """The value that the model refused: ``path``, or the section around it."""
     at_key: bool = False
     """The key is wrong, not its value."""
+    meant: str | None = None
+    """The key or word that was probably meant, where one is near."""
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> tuple[ModelError, ...]:
@@ -71,7 +73,15 @@ def explain(error: ValidationError, root: type[BaseModel]) -> tuple[ModelError, 
         place = place_of(detail["loc"], root)
         explained = _explain_one(detail, place)
         found.setdefault((explained.path, explained.message), explained)
-    return tuple(found.values())
+    return tuple(one for one in found.values() if not _follows_from_another(one, found.values()))
+
+
+def _follows_from_another(one: ModelError, others: Iterable[ModelError]) -> bool:
+    """Tell whether a list is too short only because entries of it were refused, which are reported themselves."""
+    depth = len(one.path)
+    return one.kind == "too_short" and any(
+        other.path[:depth] == one.path and len(other.path) > depth for other in others
+    )
 
 
 def suggestion(written: str, possible: tuple[str, ...]) -> str | None:
@@ -112,6 +122,7 @@ def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
     keys = known_keys(place.section) if place.section else ()
     near = suggestion(key, keys)
     if ":" in key:
+        near = None
         advice = "write a space behind the colon"
     elif near is not None:
         advice = f"did you mean '{near}'?"
@@ -119,28 +130,31 @@ def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
         advice = f"this section knows {', '.join(keys)}"
     else:
         advice = "delete it, or correct it"
-    return ModelError(place.path, f"unknown key {shown_key(key)}: {advice}", detail["type"], place, at_key=True)
+    return ModelError(
+        place.path, f"unknown key {shown_key(key)}: {advice}", detail["type"], place, at_key=True, meant=near
+    )
 
 
 def _word(detail: ErrorDetails, place: Place) -> ModelError:
-    return ModelError(place.path, _one_of(detail["input"], detail["ctx"]["expected"]), detail["type"], place)
+    message, near = _one_of(detail["input"], detail["ctx"]["expected"])
+    return ModelError(place.path, message, detail["type"], place, meant=near)
 
 
-def _one_of(written: object, expected: str) -> str:
-    """Say which words are possible. ``expected`` is pydantic's list: ``'ssh', 'winrm' or 'none'``."""
+def _one_of(written: object, expected: str) -> tuple[str, str | None]:
+    """Say which words are possible, and which was meant. ``expected`` is pydantic's: ``'ssh' or 'winrm'``."""
     words = expected.replace(" or ", ", ")
     possible = tuple(word.strip("'") for word in words.split(", "))
     near = suggestion(written, possible) if isinstance(written, str) and len(written) <= _WORDS_LENGTH else None
     if near is not None:
-        return f"{shown(str(written))} is not possible here: did you mean '{near}'? One of {words} is"
-    return f"this value is not possible here: write {'one of ' if len(possible) > 1 else ''}{words}"
+        return f"{shown(str(written))} is not possible here: did you mean '{near}'? One of {words} is", near
+    return f"this value is not possible here: write {'one of ' if len(possible) > 1 else ''}{words}", None
 
 
 def _wrong_form(detail: ErrorDetails, place: Place) -> ModelError:
     context = detail["ctx"]
     key = context["discriminator"].strip("'")
-    message = _one_of(context["tag"], context["expected_tags"])
-    return ModelError((*place.path, key), message, detail["type"], place)
+    message, near = _one_of(context["tag"], context["expected_tags"])
+    return ModelError((*place.path, key), message, detail["type"], place, meant=near)
 
 
 def _no_form(detail: ErrorDetails, place: Place) -> ModelError:
@@ -160,7 +174,7 @@ def _one_of_these(detail: ErrorDetails, place: Place) -> ModelError:
             near = suggestion(str(key), tags)
             if near is not None:
                 message = f"unknown key {shown_key(str(key))}: did you mean '{near}'?"
-                return ModelError((*place.path, key), message, detail["type"], place, at_key=True)
+                return ModelError((*place.path, key), message, detail["type"], place, at_key=True, meant=near)
     return ModelError(place.path, detail["msg"], detail["type"], place)
 
 

@@ -190,7 +190,7 @@ def _httpd_inputs(
 
 
 def _global(addresses: Sequence[str]) -> tuple[str, ...]:
-    """Sort the gateway's own addresses, so that their order on the host changes no release; loopback is listed anyway."""
+    """Sort the gateway's own addresses: their order on the host must change no release. Loopback is listed anyway."""
     return tuple(sorted(address for address in addresses if address not in ("127.0.0.1", "::1")))
 
 

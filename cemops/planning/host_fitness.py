@@ -18,7 +18,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the gateway asks of its host. ``hosts`` are the listed names; ``on_loopback``: a lab, they may be loopback."""
+    """What a gateway asks of its host. ``hosts``: the listed names; ``on_loopback``: a lab, they may be loopback."""
 
     gateway: Gateway
     sizing: Sizing

@@ -33,11 +33,7 @@ FQDN = "gw1.example"
 NS1 = f"ns1.corp.example:{PORT}"
 PS2 = f"ps2.corp.example:{PREFIXED_PORT}"
 ACCOUNT = "nobody"
-HTTPD = (
-    shutil.which("apache2", path="/usr/sbin:/usr/bin")
-    or shutil.which("httpd", path="/usr/sbin:/usr/bin")
-    or ""
-)
+HTTPD = shutil.which("apache2", path="/usr/sbin:/usr/bin") or shutil.which("httpd", path="/usr/sbin:/usr/bin") or ""
 MODULES = "/usr/lib/apache2/modules"
 AS_NOBODY = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--")
 NSS_WRAPPER = "libnss_wrapper.so"
@@ -77,11 +73,11 @@ def eventually(condition: Any) -> bool:
 class GatewayHttpd:
     """The folder, PKI and servers of one gateway, and its httpd once started. Use as a context manager."""
 
-    def __init__(self, *, rootless: bool = False) -> None:
+    def __init__(self, *, rootless: bool = False, name: str = "cemops-httpd-") -> None:
         self.root_user = os.geteuid() == 0
         self.drops_to_nobody = self.root_user and not rootless
         self.prefix = AS_NOBODY if self.root_user and rootless else ()
-        self.folder = Path(tempfile.mkdtemp(prefix="cemops-httpd-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=name))
         self.process: subprocess.Popen[bytes] | None = None
         self.authority = TestAuthority("ns1 root")
         self.server = TestAuthority("gateway ca").issue(FQDN, server=True)
@@ -161,9 +157,7 @@ class GatewayHttpd:
     def syntax(self, text: str) -> str:
         """What ``httpd -t`` says of ``text``."""
         self.conf.write_text(text)
-        done = subprocess.run(
-            self.command("-t"), env=self.environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(self.command("-t"), env=self.environment, capture_output=True, text=True, check=False)
         return done.stderr.strip()
 
     def launch(self, text: str | None = None, *, wrapper: Sequence[str] = ()) -> subprocess.Popen[bytes]:
@@ -186,9 +180,7 @@ class GatewayHttpd:
         """
         before = self.generations()
         process = self.launch(text, wrapper=wrapper)
-        assert eventually(lambda: self.generations() > before or process.poll() is not None), (
-            "httpd does not start"
-        )
+        assert eventually(lambda: self.generations() > before or process.poll() is not None), "httpd does not start"
         assert process.poll() is None, self.console() + self.log("error.log")
         return self
 

@@ -59,9 +59,7 @@ def test_surprise_5_syntax_check_passes_an_empty_folder_of_authorities(gateway: 
 
 def test_an_empty_bundle_of_authorities_is_seen_by_the_syntax_check(gateway: GatewayHttpd) -> None:
     overwrite(gateway.release / "client-ca.pem", "")
-    assert "does not exist or is empty" in gateway.syntax(
-        gateway.render()
-    )  # a file, unlike a folder, is looked at
+    assert "does not exist or is empty" in gateway.syntax(gateway.render())  # a file, unlike a folder, is looked at
     does_not_start(gateway, gateway.render())
 
 
@@ -121,9 +119,7 @@ def test_the_reload_command_reads_the_configuration_through_a_switched_link(gate
     current.symlink_to(new)
     gateway.release = current
     before = gateway.generations()
-    subprocess.run(
-        gateway.command("-k", "graceful"), env=gateway.environment, check=True, capture_output=True
-    )
+    subprocess.run(gateway.command("-k", "graceful"), env=gateway.environment, check=True, capture_output=True)
     assert eventually(lambda: gateway.generations() > before)
     with gateway.dial(gateway.agent) as outer:
         assert outer.connect(NS1) == 200
@@ -151,9 +147,7 @@ def test_all_processes_of_one_generation_run_from_the_start(gateway: GatewayHttp
 
 def test_httpd_lowers_numbers_beyond_its_compiled_limits_with_a_warning(gateway: GatewayHttpd) -> None:
     sizing = gateway_sizing(20)
-    text = replaced(
-        gateway.render(sizing=sizing), f"ServerLimit {sizing.server_limit}\n", "ServerLimit 20001\n"
-    )
+    text = replaced(gateway.render(sizing=sizing), f"ServerLimit {sizing.server_limit}\n", "ServerLimit 20001\n")
     assert "AH00497" in gateway.syntax(text) + gateway.start(text).console()
 
 
@@ -184,3 +178,15 @@ def test_all_addresses_are_listened_on_by_a_star(gateway: GatewayHttpd) -> None:
     for address in ("127.0.0.1", "127.0.0.251"):
         with socket.socket() as sock:
             assert sock.connect_ex((address, port)) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["with space ", 'with "quotes" ', "with 100% $HOME {x} #", "with \\back\\\\slash\\", "mit ümlaut"]
+)
+def test_a_folder_with_an_unusual_name_is_a_gateway_too(name: str) -> None:
+    with GatewayHttpd(name=name) as gateway:
+        gateway.start()
+        with gateway.dial(gateway.agent) as outer:
+            assert outer.connect(NS1) == 200
+        assert eventually(lambda: NS1 in gateway.log("access.log"))
+        assert (gateway.folder / "run" / "httpd.pid").exists()

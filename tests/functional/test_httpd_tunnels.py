@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cemops.planning.sizing import gateway_sizing
+from tests.functional.gateway_agent import Outer, dial
 from tests.functional.gateway_httpd import NS1, GatewayHttpd, eventually, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.functional.gateway_agent import Outer
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +47,16 @@ def test_surprise_7_the_access_log_tells_of_a_tunnel_when_it_ends(gateway: Gatew
     assert f'"CONNECT {NS1} HTTP/1.1" 200' in line
     received = int(line.split(" in=")[1].split()[0])
     assert received > len(sent)
+
+
+def test_a_name_in_a_certificate_cannot_write_a_line_of_the_access_log(gateway: GatewayHttpd) -> None:
+    gateway.start()
+    with gateway.dial(gateway.authority.issue('a" 200\n1.2.3.4 "CN=x\t\x1b[31m')) as outer:
+        assert outer.connect(NS1) == 200
+    assert eventually(lambda: gateway.log("access.log"))
+    text = gateway.log("access.log")
+    assert text.count("\n") == 1
+    assert text.rstrip("\n").isprintable()
 
 
 def refuse_everyone(gateway: GatewayHttpd) -> None:
@@ -123,6 +133,56 @@ def test_a_server_that_does_not_answer_is_given_up_after_the_dial_time(gateway: 
         gateway.start(replaced(text, "example:4726$", f"example:{port}$"))
         with gateway.dial(gateway.agent) as outer:
             assert outer.connect(f"ns1.corp.example:{port}") == 503
+
+
+@pytest.mark.parametrize("name", ["unlisted.corp.example", "ns1.corp.example"])
+def test_a_server_that_cannot_be_reached_is_an_error_of_the_gateway(gateway: GatewayHttpd, name: str) -> None:
+    gateway.resolve({"ns1.corp.example": gateway.backends.address})
+    gateway.start(replaced(gateway.render(), "ps2[.]corp[.]example:47260", "unlisted[.]corp[.]example:4726"))
+    gateway.backends.close()
+    with gateway.dial(gateway.agent) as outer:
+        assert outer.connect(f"{name}:4726") == {"ns1.corp.example": 503}.get(name, 502)
+
+
+def test_whoever_is_slow_to_shake_hands_loses_the_connection(gateway: GatewayHttpd) -> None:
+    gateway.start(replaced(gateway.render(), "handshake=20", "handshake=1"))
+    with gateway.plain() as slow:
+        slow.sock.sendall(b"\x16")
+        assert slow.wait_for_end() == b""
+
+
+def test_whoever_is_slow_to_ask_is_told_and_loses_the_connection(gateway: GatewayHttpd) -> None:
+    gateway.start(replaced(gateway.render(), "header=10-20", "header=1-2"))
+    with gateway.dial(gateway.agent) as slow:
+        assert slow.status(f"CONNECT {NS1} HTTP/1.1\r\nHost:") == 408
+
+
+def test_no_request_fails_while_httpd_reloads(gateway: GatewayHttpd) -> None:
+    gateway.start()
+    path = gateway.agent.write(gateway.folder)
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            try:
+                with dial(gateway.address, path) as outer:
+                    statuses.append(outer.connect(NS1))
+            except OSError:
+                statuses.append(0)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(3):
+            gateway.graceful()
+            seen = len(statuses)
+            assert eventually(lambda seen=seen: len(statuses) > seen + 5)
+    finally:
+        over.set()
+        watcher.join(timeout=20)
+    assert not watcher.is_alive()
+    assert set(statuses) == {200}
 
 
 def test_tunnels_survive_two_graceful_reloads_and_new_ones_open_all_the_time(gateway: GatewayHttpd) -> None:

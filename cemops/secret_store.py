@@ -87,30 +87,25 @@ class SecretStore:
                 "unlock or install a keyring back end, or use env: or file:"
             ) from None
         if value is None:
-            raise SecretError(
-                f"the secret {reference} is not in the keyring: run `keyring set {service} {user}`"
-            )
+            raise SecretError(f"the secret {reference} is not in the keyring: run `keyring set {service} {user}`")
         return value
 
 
 def _read_private_file(reference: str, path: Path) -> bytes:
     """Read a file that only its owner may read; what is checked is the open file: nobody can swap it."""
-    # O_NONBLOCK: a named pipe in that place must not hang the caller.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
+    with open(path, "rb", opener=_open_at_once) as file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise SecretError(
-                f"the secret {reference} is not a regular file: name a file that holds the secret"
-            )
+            raise SecretError(f"the secret {reference} is not a regular file: name a file that holds the secret")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise SecretError(f"the secret {reference} can be read by others: run `chmod 600 {path}`")
         if os.geteuid() != 0 and status.st_uid not in (0, os.geteuid()):
-            raise SecretError(
-                f"the secret {reference} belongs to another user: run `chown {os.geteuid()} {path}`"
-            )
+            raise SecretError(f"the secret {reference} belongs to another user: run `chown {os.geteuid()} {path}`")
         if status.st_size > MAX_SECRET_BYTES:
-            raise SecretError(
-                f"the secret {reference} is larger than {MAX_SECRET_BYTES} bytes: is it the right file?"
-            )
+            raise SecretError(f"the secret {reference} is larger than {MAX_SECRET_BYTES} bytes: is it the right file?")
         return file.read(MAX_SECRET_BYTES)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a named pipe in that place must not hang the caller."""
+    return os.open(path, flags | os.O_NONBLOCK)

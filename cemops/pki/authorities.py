@@ -68,9 +68,7 @@ def authority_certificate(estate: Estate, folder: Path, name: str) -> Certificat
     return certificate_facts(read_certificate(path), str(path))
 
 
-def make_authority(
-    estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore, now: datetime
-) -> tuple[str, ...]:
+def make_authority(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore, now: datetime) -> tuple[str, ...]:
     """Make a local authority unless it exists; return a sentence that says so.
 
     The caller holds the folder's lock.
@@ -80,8 +78,7 @@ def make_authority(
         return ()
     if pki.has(pki.crl(name)):
         raise PkiError(
-            f"{entry.certificate} is missing, but {pki.crl(name)} is there: "
-            "restore the pki folder from its backup"
+            f"{entry.certificate} is missing, but {pki.crl(name)} is there: restore the pki folder from its backup"
         )
     passphrase = authority_passphrase(estate, name, secrets)
     if pki.has(entry.key):
@@ -94,9 +91,7 @@ def make_authority(
     validity = years_from(now, topology.authority(estate, name).valid_years)
     certificate = self_signed_authority(common_name(estate, name), key, validity)
     pki.write_once(entry.certificate, certificate_pem(certificate))
-    return (
-        f"made the authority {name} ({common_name(estate, name)}), valid until {validity.not_after:%Y-%m-%d}",
-    )
+    return (f"made the authority {name} ({common_name(estate, name)}), valid until {validity.not_after:%Y-%m-%d}",)
 
 
 def load_issuer(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore) -> Issuer:
@@ -116,9 +111,7 @@ def load_issuer(estate: Estate, pki: PkiFolder, name: str, secrets: SecretStore)
     certificate = read_certificate(entry.certificate)
     key = read_encrypted_key(entry.key, authority_passphrase(estate, name, secrets))
     if not key_matches(key, certificate_facts(certificate, str(entry.certificate))):
-        raise PkiError(
-            f"{entry.key} is not the key of {entry.certificate}: restore the pki folder from its backup"
-        )
+        raise PkiError(f"{entry.key} is not the key of {entry.certificate}: restore the pki folder from its backup")
     return Issuer(certificate, key)
 
 

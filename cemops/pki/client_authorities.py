@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from cemops.secret_store import SecretStore
 
 
-def authority_materials(
-    estate: Estate, folder: Path, gateway: Gateway, now: datetime
-) -> tuple[AuthorityMaterial, ...]:
+def authority_materials(estate: Estate, folder: Path, gateway: Gateway, now: datetime) -> tuple[AuthorityMaterial, ...]:
     """Read what is known of each authority in the gateway's bundle. Makes nothing."""
     names = topology.client_authorities(estate, gateway)
     certificates = {name: authority_certificate(estate, folder, name) for name in names}

@@ -57,9 +57,7 @@ def unlisted(pki: PkiFolder, authority: str, serials: Sequence[int]) -> tuple[in
         return tuple(wanted)
     crl = read_crl(path)
     with translated(f"{path} is damaged: restore it from the backup of the pki folder"):
-        return tuple(
-            serial for serial in wanted if crl.get_revoked_certificate_by_serial_number(serial) is None
-        )
+        return tuple(serial for serial in wanted if crl.get_revoked_certificate_by_serial_number(serial) is None)
 
 
 def issue_crl(  # noqa: PLR0913, PLR0917 - who, with what, for how long, when, and whom
@@ -103,9 +101,7 @@ def _extended(
     entries = {entry.serial: entry for entry in register.revoked}
     if previous is not None:
         for listed in previous:
-            entries.setdefault(
-                listed.serial_number, Revocation(listed.serial_number, listed.revocation_date_utc)
-            )
+            entries.setdefault(listed.serial_number, Revocation(listed.serial_number, listed.revocation_date_utc))
     for serial in revoke:
         entries.setdefault(serial, Revocation(serial, now.astimezone(UTC).replace(microsecond=0)))
     last = max(register.crl_number, (crl_number(previous) or 0) if previous is not None else 0)

@@ -183,17 +183,13 @@ class PkiFolder:
     def _below(self, kind: str, name: str) -> Path:
         # The model's names hold nothing of the kind; this is the last line before the file system.
         if not name or name.startswith(".") or "/" in name or "\0" in name:
-            raise PkiError(
-                f"{name!r} cannot be the name of a folder in {self.path}: rename it in the estate file"
-            )
+            raise PkiError(f"{name!r} cannot be the name of a folder in {self.path}: rename it in the estate file")
         return self.path / kind / name
 
     def _make_folders(self, folder: Path) -> None:
         """Make ``folder`` and what is missing above it, down from the pki folder, with mode 0700."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        missing = [
-            part for part in (folder, *folder.parents) if part.is_relative_to(self.path) and not part.is_dir()
-        ]
+        missing = [part for part in (folder, *folder.parents) if part.is_relative_to(self.path) and not part.is_dir()]
         for part in reversed(missing):
             part.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
@@ -208,9 +204,7 @@ def estate_path(folder: Path, declared: str) -> Path:
     try:
         return folder / Path(declared).expanduser()
     except RuntimeError:
-        raise PkiError(
-            f"{declared} names the home folder of a user who has none: write the path out"
-        ) from None
+        raise PkiError(f"{declared} names the home folder of a user who has none: write the path out") from None
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -58,9 +58,7 @@ def certificate_material(
     known = _known(pki, gateway)
     if isinstance(source, StoredCertificate):
         exact = known if known is not None and source.thumbprint in (known.sha1, known.sha256) else None
-        return GatewayCertificateMaterial(
-            "thumbprint", exact, thumbprint=source.thumbprint, recorded=recorded
-        )
+        return GatewayCertificateMaterial("thumbprint", exact, thumbprint=source.thumbprint, recorded=recorded)
     if isinstance(source, SelfSigned):
         return GatewayCertificateMaterial("self_signed", known, can_make=True, recorded=recorded)
     local = topology.authority(estate, source.issued_by).source == "local"
@@ -167,9 +165,7 @@ def _terms(
 def _complete_key(pki: PkiFolder, gateway: Gateway, passphrase: SecretStr) -> PrivateKey:
     entry = pki.gateway(gateway.name)
     if pki.has(entry.key):
-        return read_encrypted_key(
-            entry.key, passphrase
-        )  # left by a run that was killed before the certificate
+        return read_encrypted_key(entry.key, passphrase)  # left by a run that was killed before the certificate
     key = new_leaf_key()
     pki.write_once(entry.key, encrypted_key_pem(key, passphrase))
     return key

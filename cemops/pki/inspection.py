@@ -60,22 +60,22 @@ def translated(message: str) -> Iterator[None]:
 def read_bounded(path: Path, limit: int) -> bytes:
     """Read a regular file of at most ``limit`` bytes; PkiError otherwise."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise PkiError(f"{path} is not a regular file: name the file itself")
             data = file.read(limit + 1)
     except OSError as error:
-        raise PkiError(
-            f"{path} cannot be read ({error.strerror}): put the file there or correct the path"
-        ) from None
+        raise PkiError(f"{path} cannot be read ({error.strerror}): put the file there or correct the path") from None
     except ValueError:
         raise PkiError("a path in the estate holds a character that no path can have: correct it") from None
     if len(data) > limit:
-        raise PkiError(
-            f"{path} is larger than {limit} bytes: this is not the kind of file that is expected here"
-        )
+        raise PkiError(f"{path} is larger than {limit} bytes: this is not the kind of file that is expected here")
     return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a named pipe in that place must not hang the caller."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def certificates_from_bytes(data: bytes, source: str) -> tuple[x509.Certificate, ...]:
@@ -99,9 +99,7 @@ def read_certificate(path: Path) -> x509.Certificate:
     """Read the one certificate of a PEM or DER file."""
     certificates = read_certificates(path)
     if len(certificates) != 1:
-        raise PkiError(
-            f"{path} holds {len(certificates)} certificates where one is expected: keep only the one meant"
-        )
+        raise PkiError(f"{path} holds {len(certificates)} certificates where one is expected: keep only the one meant")
     return certificates[0]
 
 
@@ -171,9 +169,7 @@ def signed_by(crl: x509.CertificateRevocationList, authority: CertificateFacts) 
     if crl.issuer != certificate.subject:
         return False
     key = certificate.public_key()
-    if not isinstance(
-        key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
-    ):
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey):
         return False
     try:
         return crl.is_signature_valid(key)

@@ -71,9 +71,7 @@ def years_from(now: datetime, years: int) -> Validity:
     PkiError past the year 9999 (RFC 5280).
     """
     if now.year + years > _LAST_YEAR:
-        raise PkiError(
-            f"valid_years: {years} ends after the year {_LAST_YEAR}, which X.509 cannot say: lower it"
-        )
+        raise PkiError(f"valid_years: {years} ends after the year {_LAST_YEAR}, which X.509 cannot say: lower it")
     try:
         not_after = now.replace(year=now.year + years)
     except ValueError:  # 29 February
@@ -102,9 +100,7 @@ def server_certificate(
     return _leaf(_name(names[0]), key, validity, issuer, usage, alternatives)
 
 
-def agent_certificate(
-    common_name: str, key: PrivateKey, validity: Validity, issuer: Issuer
-) -> x509.Certificate:
+def agent_certificate(common_name: str, key: PrivateKey, validity: Validity, issuer: Issuer) -> x509.Certificate:
     """Make an agent's client certificate for the gateway (C-04)."""
     return _leaf(_name(common_name), key, validity, issuer, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
@@ -150,9 +146,7 @@ def _leaf(  # noqa: PLR0913, PLR0917 - each is one field of the certificate
         .add_extension(_key_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(
-            _own_key_as_authority_key(key)
-            if issuer is None
-            else authority_key_identifier(issuer.certificate),
+            _own_key_as_authority_key(key) if issuer is None else authority_key_identifier(issuer.certificate),
             critical=False,
         )
     )
@@ -163,9 +157,7 @@ def _leaf(  # noqa: PLR0913, PLR0917 - each is one field of the certificate
 
 def authority_key_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """Return what certificates and CRLs of ``authority`` carry: its own subject key identifier."""
-    with translated(
-        "an authority's certificate has extensions that X.509 does not allow: have it issued anew"
-    ):
+    with translated("an authority's certificate has extensions that X.509 does not allow: have it issued anew"):
         try:
             own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         except x509.ExtensionNotFound:
@@ -173,9 +165,7 @@ def authority_key_identifier(authority: x509.Certificate) -> x509.AuthorityKeyId
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: PrivateKey, validity: Validity
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, validity: Validity) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -58,9 +58,7 @@ class KeyedCertificate:
         return f"KeyedCertificate({self.facts.subject!r}, sha256={self.facts.sha256})"
 
 
-def keyed(
-    certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate] = ()
-) -> KeyedCertificate:
+def keyed(certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate] = ()) -> KeyedCertificate:
     """Join a certificate and its key, as facts and PEM."""
     return KeyedCertificate(
         facts=certificate_facts(certificate),
@@ -71,9 +69,7 @@ def keyed(
 
 def plain_key_pem(key: PrivateKey) -> SecretStr:
     """Return the key as PKCS#8 PEM without encryption, hidden from repr."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return SecretStr(pem.decode("ascii"))
 
 
@@ -91,8 +87,7 @@ def read_encrypted_key(path: Path, passphrase: SecretStr) -> PrivateKey:
     data = read_bounded(path, MAX_KEY_BYTES)
     if b"BEGIN ENCRYPTED PRIVATE KEY" not in data:
         raise PkiError(
-            f"{path} is not an encrypted PKCS#8 key: restore it, or encrypt it with "
-            "`openssl pkcs8 -topk8 -v2 aes256`"
+            f"{path} is not an encrypted PKCS#8 key: restore it, or encrypt it with `openssl pkcs8 -topk8 -v2 aes256`"
         )
     with translated(
         f"{path} cannot be decrypted: pki.passphrase (or the authority's passphrase) is not the one it has"
@@ -115,9 +110,7 @@ def read_pfx(path: Path, password: SecretStr | None) -> KeyedCertificate:
     """
     data = read_bounded(path, MAX_PFX_BYTES)
     if _PFX_VERSION not in data[:12]:
-        raise PkiError(
-            f"{path} is not a .pfx (PKCS#12) file: export the certificate with its private key as .pfx"
-        )
+        raise PkiError(f"{path} is not a .pfx (PKCS#12) file: export the certificate with its private key as .pfx")
     secret = None if password is None else password.get_secret_value().encode("utf-8")
     with translated(
         f"{path} cannot be opened: the password is wrong, or the file is damaged or encrypted in an "
@@ -132,14 +125,10 @@ def read_pfx(path: Path, password: SecretStr | None) -> KeyedCertificate:
             f"{path} holds a key that is neither RSA nor EC: have a certificate issued for an RSA key (CE-02)"
         )
     facts = certificate_facts(package.cert.certificate, str(path))
-    with translated(
-        f"{path} holds a key that cannot be used: export the certificate again, with its private key"
-    ):
+    with translated(f"{path} holds a key that cannot be used: export the certificate again, with its private key"):
         matches = key_matches(package.key, facts)
     if not matches:
-        raise PkiError(
-            f"{path} holds a key of another certificate: export the certificate again, with its own key"
-        )
+        raise PkiError(f"{path} holds a key of another certificate: export the certificate again, with its own key")
     others = [certificate_facts(extra.certificate, str(path)) for extra in package.additional_certs]
     return KeyedCertificate(facts=facts, key_pem=plain_key_pem(package.key), chain=_chain(facts, others))
 

@@ -49,9 +49,7 @@ _WORTH_RENEWING = timedelta(days=1)
 _PREFIX = "cemops probe"
 
 
-def outlived_agents(
-    pki: PkiFolder, authority: str, certificate: x509.Certificate, now: datetime
-) -> tuple[Role, ...]:
+def outlived_agents(pki: PkiFolder, authority: str, certificate: x509.Certificate, now: datetime) -> tuple[Role, ...]:
     """Return which agents of a local authority (its ``certificate``) are missing or have to be made anew."""
     return tuple(role for role in ROLES if not _is_good(pki, authority, role, certificate, now))
 
@@ -71,34 +69,24 @@ def make_agents(  # noqa: PLR0913 - whose, which, with what, when
     """
     for role in roles:
         key = new_leaf_key()
-        certificate = agent_certificate(
-            f"{_PREFIX} {role}", key, _validity(role, issuer.certificate, now), issuer
-        )
+        certificate = agent_certificate(f"{_PREFIX} {role}", key, _validity(role, issuer.certificate, now), issuer)
         entry = pki.agent(authority, role)
         # The old certificate goes first: whatever a crash leaves, a key and a certificate together always
         # match.
         pki.remove(entry.certificate)
         pki.write(entry.key, encrypted_key_pem(key, passphrase))
         pki.write(entry.certificate, certificate_pem(certificate))
-    return (
-        (f"made agent certificates for the probe, issued by {authority}: {', '.join(roles)}",)
-        if roles
-        else ()
-    )
+    return (f"made agent certificates for the probe, issued by {authority}: {', '.join(roles)}",) if roles else ()
 
 
-def stored_agent(
-    pki: PkiFolder, authority: str, role: Role, passphrase: SecretStr
-) -> KeyedCertificate | None:
+def stored_agent(pki: PkiFolder, authority: str, role: Role, passphrase: SecretStr) -> KeyedCertificate | None:
     """Return an agent of a local authority from ``pki/``; None where it is not made yet, or only half."""
     entry = pki.agent(authority, role)
     if not (pki.has(entry.certificate) and pki.has(entry.key)):
         return None
     agent = keyed(read_certificate(entry.certificate), read_encrypted_key(entry.key, passphrase))
     if not agent.matches:
-        raise PkiError(
-            f"{entry.key} is not the key of {entry.certificate}: delete both and run `cemops apply`"
-        )
+        raise PkiError(f"{entry.key} is not the key of {entry.certificate}: delete both and run `cemops apply`")
     return agent
 
 

@@ -57,9 +57,7 @@ def write_register(pki: PkiFolder, authority: str, register: Register) -> None:
     """Write the register of an authority."""
     document = {
         "crl_number": register.crl_number,
-        "revoked": [
-            {"serial": f"{entry.serial:X}", "date": entry.date.isoformat()} for entry in register.revoked
-        ],
+        "revoked": [{"serial": f"{entry.serial:X}", "date": entry.date.isoformat()} for entry in register.revoked],
     }
     pki.write(pki.revocations(authority), (json.dumps(document, indent=2) + "\n").encode("ascii"))
 

@@ -58,9 +58,19 @@ def _told_in_full(results: list[CheckResult], style: Style) -> Iterator[str]:
         same = [one for one in results if (one.result, one.verdict.detail) == (result, detail)]
         targets = same[0].target + (f" and {len(same) - 1} more" if len(same) > 1 else "")
         yield _line(style, result, same[0].check.value, targets)
-        yield from textwrap.wrap(
-            detail, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
-        )
+        yield from _wrapped(detail)
+
+
+def _wrapped(text: str) -> list[str]:
+    """Fold to the width; a name that is longer stays whole, to be copied."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _line(style: Style, result: Result, check: str, rest: str) -> str:
@@ -68,7 +78,7 @@ def _line(style: Style, result: Result, check: str, rest: str) -> str:
     visible = 4 + _ID_WIDTH + 1
     if visible + len(rest) <= WIDTH:
         return f"{head} {rest}".rstrip()
-    return f"{head.rstrip()}\n{_INDENT}{rest}"
+    return "\n".join((head.rstrip(), *_wrapped(rest)))
 
 
 def _with_time(text: str, ms: float) -> str:

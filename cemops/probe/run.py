@@ -26,6 +26,7 @@ from cemops.probe.streams import Stream, endpoint_text, tcp_dial
 from cemops.probe.subject import Missing
 from cemops.probe.tls import inner_context
 from cemops.probe.verdicts import (
+    NOT_MADE,
     certificate_verdict,
     clear_text_verdict,
     destination_verdict,
@@ -135,7 +136,7 @@ class GatewayProbe:
         if first is None:
             return None
         if first.outcome is Outcome.THUMBPRINT_MISMATCH:
-            return Verdict("skipped", f"nothing is sent to another certificate: {first.detail}")
+            return Verdict("skipped", NOT_MADE)
         if first.outcome in {Outcome.CONNECT_FAILED, Outcome.TIMEOUT}:
             return Verdict("fail", f"could not be checked: {first.detail}")
         return None
@@ -196,5 +197,8 @@ def _other_name_verdict(visit: Visit, sni: str | None, usual: frozenset[str]) ->
         return Verdict("fail", f"{asked}: {detail}", visit.ms)
     if visit.alert == "unrecognized name" and not is_certificate_refusal(visit):
         return Verdict("pass", f"{asked}: {visit.detail}", visit.ms)
+    if visit.opened or visit.outcome is Outcome.REFUSED_BY_PROXY:
+        advice = "look at SSLVerifyClient, and for a second virtual host on the port"
+        return Verdict("fail", f"{asked}: no certificate was asked for, {visit.detail}; {advice}", visit.ms)
     verdict = certificate_verdict(visit, usual)
     return Verdict(verdict.result, f"{asked}: {verdict.detail}", verdict.ms)

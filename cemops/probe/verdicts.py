@@ -19,6 +19,8 @@ MISDIRECTED = 421
 REFUSING_STATUSES = frozenset({400, 403, 404, 405, 501})
 """Answers that refuse a request other than CONNECT (ENGINEERING 9; others than httpd: 404, 405, 501)."""
 
+NOT_MADE = "not made: another certificate is presented, see gateway.thumbprint"
+
 CERTIFICATE_ALERTS = frozenset(
     {
         "access denied",
@@ -167,5 +169,5 @@ def clear_text_verdict(visit: Visit) -> Verdict:
 def unchecked(visit: Visit) -> Verdict:
     """Fail a check that could not be made; skip it where another certificate stood in the way."""
     if visit.outcome is Outcome.THUMBPRINT_MISMATCH:
-        return Verdict("skipped", f"nothing is sent to another certificate: {visit.detail}", visit.ms)
+        return Verdict("skipped", NOT_MADE, visit.ms)
     return Verdict("fail", f"could not be checked: {visit.detail}", visit.ms)

@@ -231,9 +231,8 @@ def test_an_unknown_gateway_is_wrong_usage(site: Site) -> None:
     assert str(result.exception) == "--gateway gw9: the estate has no such gateway: choose from gw1"
 
 
-@pytest.mark.parametrize("now", ["yesterday", "2026-01-31T12:00:00"])
-def test_a_time_without_meaning_is_wrong_usage(site: Site, now: str) -> None:
-    assert isinstance(run("--estate", str(site.file), "--now", now).exception, UsageError)
+def test_a_time_without_meaning_is_wrong_usage(site: Site) -> None:
+    assert isinstance(run("--estate", str(site.file), "--now", "yesterday").exception, UsageError)
 
 
 def test_the_agents_authority_may_be_another_one(estate: Estate, site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cemops.cli.options import NoColorOption
 from cemops.lab.demonstration import Demonstration, Step, StepName
 from cemops.lab.estate_lab import Lab, take_down
 from cemops.lab.folder import DEFAULT_FOLDER
@@ -49,9 +51,12 @@ def run(
     folder: Folder = DEFAULT_FOLDER,
     output: Output = "text",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running at the end.")] = False,
+    no_color: NoColorOption = False,
 ) -> None:
     """Show it all: up, validate, plan, apply, plan again (must be empty), probe, down."""
     _end_on_sigterm()
+    if no_color:
+        os.environ["NO_COLOR"] = "1"  # for the commands that the steps run, too
     steps = Demonstration(
         folder=folder, announce=_announce, finished=_finished, quiet=output == "json", keep=keep
     ).run()
@@ -78,12 +83,17 @@ def down(folder: Folder = DEFAULT_FOLDER) -> None:
 
 
 def _announce(step: StepName, question: str) -> None:
-    typer.echo(typer.style(f"== {step}: {question}", bold=True), err=True)
+    typer.echo(_styled(f"== {step}: {question}", bold=True), err=True)
 
 
 def _finished(step: Step) -> None:
-    word = typer.style("ok", fg="green") if step.passed else typer.style("FAILED", fg="red", bold=True)
+    word = _styled("ok", fg="green") if step.passed else _styled("FAILED", fg="red", bold=True)
     typer.echo(f"== {step.step}: {word} in {step.seconds:.1f} s; {step.detail}\n", err=True)
+
+
+def _styled(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
+    """Style text for a terminal; ``typer.echo`` takes the styles out elsewhere."""
+    return text if "NO_COLOR" in os.environ else typer.style(text, fg=fg, bold=bold)
 
 
 def _end_on_sigterm() -> None:

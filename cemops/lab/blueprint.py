@@ -16,7 +16,6 @@ from cemops.lab.estate_document import (
     PS2_FQDN,
     SITE_SERVER_ROOT_FILE,
     EstateInputs,
-    gateway_fqdn,
     render_estate,
 )
 from cemops.lab.folder import make_subfolder, write_file
@@ -121,10 +120,9 @@ def _server_machines(folder: Path, addresses: tuple[str, ...], authority: SiteSe
     )
 
 
-def _hosts_file(gateways: tuple[GatewayAddress, ...], servers: tuple[ServerMachine, ...]) -> str:
-    lines = [f"{one.address} {one.fqdn} {one.name}" for one in servers]
-    lines += [f"{one.address} {gateway_fqdn(one.name)}" for one in gateways]
-    return "\n".join(lines) + "\n"
+def _hosts_file(servers: tuple[ServerMachine, ...]) -> str:
+    """Return what gateways must resolve (IG-13), and no more: nss_wrapper gives up on a file of some fifty lines."""
+    return "".join(f"{one.address} {one.fqdn} {one.name}\n" for one in servers)
 
 
 def _env_file(folder: Path) -> str:
@@ -162,7 +160,7 @@ def _write_files(
     write_file(folder / _LOGIN_KEY_FILE, login_key.private, 0o600)
     write_file(folder / _PASSPHRASE_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
     write_file(folder / SITE_SERVER_ROOT_FILE, authority.pem, 0o644)
-    write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.gateways, blueprint.server_machines), 0o644)
+    write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.server_machines), 0o644)
     write_file(folder / ESTATE_FILE, render_estate(_estate_inputs(folder, blueprint, settings)), 0o644)
     write_file(folder / ENV_FILE, _env_file(folder), 0o600)
     for machine in blueprint.machines:

@@ -211,11 +211,11 @@ def test_a_failed_start_ends_what_was_started_and_says_what_the_server_said(
 
 
 def test_one_sshd_can_stand_for_many_gateways(lab_folder: Path) -> None:
-    with Lab.up(lab_folder, LabSettings(gateways=20, gateways_per_sshd=16)):
+    with Lab.up(lab_folder, LabSettings(gateways=60, gateways_per_sshd=16)):
         report = lab_report(lab_folder)
         sshds = [one for one in report.processes if one.role == "sshd"]
-        assert [len(one.addresses) for one in sshds] == [16, 4]
-        assert len({address for one in sshds for address in one.addresses}) == 20
+        assert [len(one.addresses) for one in sshds] == [16, 16, 16, 12]
+        assert len({address for one in sshds for address in one.addresses}) == 60
         assert report.condition == "running"
 
 

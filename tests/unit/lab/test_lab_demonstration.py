@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,3 +141,16 @@ def test_the_command_prints_json_alone_on_stdout_and_fails_with_a_failed_step(la
     assert document["schema"] == 1
     assert [step["step"] for step in document["steps"]] == ALL
     assert "== probe" in result.stderr
+
+
+def test_no_color_holds_for_the_commands_of_the_steps_too(lab: RecordingLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.delenv("NO_COLOR")
+    app = Typer()
+    register(app)
+    app.command("other")(lambda: None)
+    arguments = ["lab", "run", "--format", "json", "--dir", "/srv/lab"]
+    assert "\x1b[" in CliRunner().invoke(app, arguments, color=True).stderr
+    assert "\x1b[" not in CliRunner().invoke(app, [*arguments, "--no-color"], color=True).stderr
+    assert os.environ["NO_COLOR"] == "1"
+    assert lab.downs == 2

@@ -39,7 +39,7 @@ _SURPRISES: tuple[tuple[re.Pattern[str], str], ...] = (
         "is a number for YAML 1.1, which skips the underscores",
     ),
     (
-        re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII),
+        re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII),
         "is a floating point number for some versions of YAML and text for others",
     ),
     (
@@ -60,11 +60,7 @@ def surprise(text: str) -> str | None:
     if not text or text[0].isalpha():
         return None
     if len(text) > LONGEST_NUMBER:
-        return (
-            "the number is too long: if it is text, put it in quotes"
-            if set(text) <= _NUMBER_CHARACTERS
-            else None
-        )
+        return "the number is too long: if it is text, put it in quotes" if set(text) <= _NUMBER_CHARACTERS else None
     return _number_surprise(text)
 
 

@@ -163,7 +163,9 @@ class _Reader:
                 secret = bool(path) and _SECRET_KEY.search(str(path[-1]))
                 self._complain(path, mark, f"YAML versions read this value differently: {QUOTE}" if secret else reason)
         self._count += 1
-        self._add(value, mark, event.anchor, _Anchored(value, 1, 0))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchored(value, 1, 0)
+        self._add(path, value, mark, 0)
 
     def _key(self, key: str, mark: Mark, *, plain: bool) -> None:
         top = self._stack[-1]
@@ -200,8 +202,10 @@ class _Reader:
 
     def _close(self) -> None:
         done = self._stack.pop()
-        anchored = _Anchored(done.container, self._count - done.values_before, done.height)
-        self._add(done.container, self._tree.values[done.path], done.anchor, anchored)
+        if done.anchor is not None:
+            values = self._count - done.values_before
+            self._anchors[done.anchor] = _Anchored(done.container, values, done.height)
+        self._add(done.path, done.container, self._tree.values[done.path], done.height)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         mark = _start(event)
@@ -219,19 +223,17 @@ class _Reader:
                 mark, f"lists and sections stand more than {DEEPEST} deep here: no estate needs that"
             )
         self._count += anchored.values
-        self._add(anchored.value, mark, None, anchored)
+        self._add(self.path, anchored.value, mark, anchored.height)
 
-    def _add(self, value: object, mark: Mark, anchor: str | None, anchored: _Anchored) -> None:
+    def _add(self, path: Path, value: object, mark: Mark, height: int) -> None:
         if self._count > MOST_VALUES:
             raise _UnreadableError(mark, f"the file holds more than {MOST_VALUES} values, aliases counted: split it")
-        if anchor is not None:
-            self._anchors[anchor] = anchored
-        self._tree.values.setdefault(self.path, mark)
+        self._tree.values.setdefault(path, mark)
         if not self._stack:
             self._tree.data = value
             return
         top = self._stack[-1]
-        top.height = max(top.height, anchored.height + 1)
+        top.height = max(top.height, height + 1)
         if isinstance(top.container, list):
             top.container.append(value)
         elif top.key is not None:

@@ -51,6 +51,7 @@ def only_complaint(text: str) -> Complaint:
         ("1e3", "floating point"),
         ("1.5e+3", "floating point"),
         (".5", "floating point"),
+        (".5_0", "floating point"),
         ("5.", "floating point"),
         ("=", "default value"),
         ("<<", "merges"),

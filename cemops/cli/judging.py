@@ -15,5 +15,5 @@ def stop_on_errors(context: EstateContext, now: datetime) -> None:
     """Judge the estate; raise CemopsError (1), after showing the findings, if one is an error."""
     validation = validate_file(context.loaded.path, now)
     if validation.errors:
-        say(findings_text(validation.findings, validation.file, colour=False))
+        say(findings_text(validation.findings, validation.file))
         raise CemopsError(f"{context.loaded.path} has {validation.errors} errors, see above; nothing was planned")

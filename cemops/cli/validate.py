@@ -16,8 +16,8 @@ from cemops.rendering.findings import findings_json, findings_text
 if TYPE_CHECKING:
     from typer import Typer
 
-NO_COLOUR_VARIABLE = "NO_COLOR"
-"""no-color.org: set and not empty, nothing is coloured."""
+NO_COLOR_VARIABLE = "NO_COLOR"
+"""no-color.org: set and not empty, nothing is colored."""
 
 FormatOption = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 on any finding, warnings and infos too.")]
@@ -43,7 +43,7 @@ def validate(
     if output == "json":
         typer.echo(findings_json(validation.findings))
     else:
-        colour = not no_color and not os.environ.get(NO_COLOUR_VARIABLE) and sys.stdout.isatty()
-        typer.echo(findings_text(validation.findings, validation.file, colour=colour), color=colour)
+        color = not no_color and not os.environ.get(NO_COLOR_VARIABLE) and sys.stdout.isatty()
+        typer.echo(findings_text(validation.findings, validation.file, color=color), color=color)
     if validation.errors or (strict and validation.findings):
         raise typer.Exit(1)

@@ -102,6 +102,26 @@ def console_ports(estate: Estate) -> Iterator[ReferenceProblem]:
                 )
 
 
+def consoles_on_lists(estate: Estate) -> Iterator[ReferenceProblem]:
+    """Find entries that open a console by another server's name: a further name that is the NS's own."""
+    consoles = {
+        (name, ns.console_site.port): ns
+        for ns in estate.notification_servers
+        for name in (ns.fqdn, ns.agent_site.alternate_fqdn, *ns.aliases)
+    }
+    for i, gateway in enumerate(estate.gateways):
+        for k, target in _targets_by_entry(estate, gateway):
+            ns = consoles.get((target.host, target.port))
+            # The server's own port is judged by console_ports, once and where it is declared.
+            if ns is not None and target.host in gateway.servers[k].also_known_as and target.server != ns.name:
+                yield ReferenceProblem(
+                    ("gateways", i, "servers", k, "also_known_as"),
+                    f"{target} is the console of {ns.name}, which no gateway may list: take the name away, or"
+                    f" give {target.server} another port",
+                    "IG-02",
+                )
+
+
 def cem_port_path(estate: Estate, server: SiteServer) -> DocumentPath:
     """Give the place of a site server's effective CEM port: its own override, or the settings of its NS."""
     override = server.overrides.web

@@ -37,15 +37,16 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return f"did you mean {by_folded[near[0]]!r}?" if near else None
 
 
-def _declared_names(estate: Estate) -> dict[Kind, tuple[str, ...]]:
+def _declared_names(estate: Estate) -> dict[Kind, dict[str, None]]:
+    """Give the declared names of each kind, in order and quick to look up."""
     return {
-        "credential": tuple(estate.credentials),
-        "authority": tuple(estate.authorities),
-        "resource target": tuple(target.name for target in estate.resource_targets),
-        "Notification Server": tuple(server.name for server in estate.notification_servers),
-        "site server": tuple(server.name for server in estate.site_servers),
-        "gateway": tuple(gateway.name for gateway in estate.gateways),
-        "policy": tuple(policy.name for policy in estate.policies),
+        "credential": dict.fromkeys(estate.credentials),
+        "authority": dict.fromkeys(estate.authorities),
+        "resource target": dict.fromkeys(target.name for target in estate.resource_targets),
+        "Notification Server": dict.fromkeys(estate.notification_server_by_name),
+        "site server": dict.fromkeys(estate.site_server_by_name),
+        "gateway": dict.fromkeys(gateway.name for gateway in estate.gateways),
+        "policy": dict.fromkeys(policy.name for policy in estate.policies),
     }
 
 

@@ -29,6 +29,7 @@ CHECKS = (
     allow_list_checks.settings_once,
     allow_list_checks.listed_without_port,
     allow_list_checks.console_ports,
+    allow_list_checks.consoles_on_lists,
     allow_list_checks.clashing_targets,
     machine_checks.platforms,
     machine_checks.logons,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 80
 _INDENT = "    "
-_COLOUR: Mapping[Severity, str] = {
+_COLOR: Mapping[Severity, str] = {
     Severity.ERROR: "\x1b[31m",
     Severity.WARNING: "\x1b[33m",
     Severity.INFO: "\x1b[36m",
@@ -49,7 +49,7 @@ def findings_json(findings: tuple[Finding, ...]) -> str:
     )
 
 
-def findings_text(findings: tuple[Finding, ...], file: str, *, colour: bool = False) -> str:
+def findings_text(findings: tuple[Finding, ...], file: str, *, color: bool = False) -> str:
     """Give findings for people: errors, then warnings, then infos, each by line; the last line sums up.
 
     An estate without findings is one line.
@@ -61,7 +61,7 @@ def findings_text(findings: tuple[Finding, ...], file: str, *, colour: bool = Fa
         for severity in Severity
         for finding in findings
         if finding.severity is severity
-        for line in _lines_of(finding, colour=colour)
+        for line in _lines_of(finding, color=color)
     ]
     return "\n".join([*lines, "", summary_line(findings, file)])
 
@@ -72,10 +72,10 @@ def summary_line(findings: tuple[Finding, ...], file: str) -> str:
     return f"{file}: " + ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts)
 
 
-def _lines_of(finding: Finding, *, colour: bool) -> Iterator[str]:
+def _lines_of(finding: Finding, *, color: bool) -> Iterator[str]:
     severity = finding.severity.value
-    if colour:
-        severity = f"{_COLOUR[finding.severity]}{severity}{_PLAIN}"
+    if color:
+        severity = f"{_COLOR[finding.severity]}{severity}{_PLAIN}"
     place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
     head = [part for part in (place, severity, finding.rule, finding.fact) if part]
     yield " ".join(head)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cemops.model import topology
 from cemops.model.hierarchy import below
 from cemops.rules.framework import Breach, Rule, Severity, Subject, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cemops.model.gateways import Gateway
+    from collections.abc import Iterator, Mapping
 
 RECOMMENDED_GATEWAYS = 2
 """IG-03."""
@@ -35,9 +32,10 @@ def lone_gateway_of_policy(subject: Subject) -> Iterator[Breach]:
 def lone_gateway_of_server(subject: Subject) -> Iterator[Breach]:
     """At least two gateways are recommended; judged by the allow-lists where no policy says it (CEM101)."""
     estate = subject.estate
+    lists = _lists(subject)
     with_policy = {policy.notification_server for policy in estate.policies if policy.enabled}
     for i, server in enumerate(estate.notification_servers):
-        listing = _listing(subject, server.name)
+        listing = _listing(lists, server.name)
         if len(listing) == 1 and server.name not in with_policy:
             yield Breach(
                 ("notification_servers", i),
@@ -48,9 +46,10 @@ def lone_gateway_of_server(subject: Subject) -> Iterator[Breach]:
 @rule("CEM103", "A policy names a gateway that does not list its server", Severity.ERROR, "IG-03")
 def unlisted_server_of_policy(subject: Subject) -> Iterator[Breach]:
     """Agents that a policy sends to a gateway must find their Notification Server on its list."""
+    lists = _lists(subject)
     for i, policy in enumerate(subject.estate.policies):
         for k, name in enumerate(policy.gateways):
-            if name not in _listing(subject, policy.notification_server):
+            if ("notification_server", policy.notification_server) not in lists[name]:
                 yield Breach(
                     ("policies", i, "gateways", k),
                     f"{name} does not list {policy.notification_server}, so agents with this policy reach"
@@ -61,11 +60,11 @@ def unlisted_server_of_policy(subject: Subject) -> Iterator[Breach]:
 @rule("CEM104", "A gateway does not list a server below the policy's", Severity.WARNING, "NS-06")
 def unlisted_server_below(subject: Subject) -> Iterator[Breach]:
     """Gateway lists replicate downwards: agents of the servers below are sent to these gateways, too."""
+    lists = _lists(subject)
     for i, policy in enumerate(subject.estate.policies):
         for child in below(subject.estate, policy.notification_server) if policy.enabled else ():
-            listing = _listing(subject, child)
             for k, name in enumerate(policy.gateways):
-                if name not in listing:
+                if ("notification_server", child) not in lists[name]:
                     yield Breach(
                         ("policies", i, "gateways", k),
                         f"{name} does not list {child}, which is below {policy.notification_server} and gets"
@@ -77,21 +76,20 @@ def unlisted_server_below(subject: Subject) -> Iterator[Breach]:
 def unlisted_site_server(subject: Subject) -> Iterator[Breach]:
     """Agents ask for the site servers of their Internet site through whichever gateway comes next (C-07)."""
     estate = subject.estate
+    lists = _lists(subject)
     for i, site in enumerate(estate.internet_sites):
-        gateways = [
-            gateway
-            for gateway in estate.gateways
-            if any(
-                policy.notification_server == site.notification_server and policy.enabled
-                for policy in topology.policies_naming(estate, gateway.name)
-            )
-        ]
-        for k, name in enumerate(site.site_servers):
-            lacking = [gateway.name for gateway in gateways if not _lists(gateway, "site_server", name)]
+        gateways = dict.fromkeys(
+            name
+            for policy in estate.policies
+            if policy.enabled and policy.notification_server == site.notification_server
+            for name in policy.gateways
+        )
+        for k, server in enumerate(site.site_servers):
+            lacking = [name for name in gateways if ("site_server", server) not in lists[name]]
             if lacking:
                 yield Breach(
                     ("internet_sites", i, "site_servers", k),
-                    f"{name} serves agents on the Internet, but {', '.join(lacking)} does not list it: add it"
+                    f"{server} serves agents on the Internet, but {', '.join(lacking)} does not list it: add it"
                     " to the servers there",
                 )
 
@@ -160,13 +158,17 @@ def no_address(subject: Subject) -> Iterator[Breach]:
             )
 
 
-def _lists(gateway: Gateway, kind: str, name: str) -> bool:
-    return any(listed.kind == kind and listed.server == name for listed in gateway.servers)
+def _lists(subject: Subject) -> dict[str, frozenset[tuple[str, str]]]:
+    """Give what each gateway lists, as kind and name."""
+    return {
+        gateway.name: frozenset((listed.kind, listed.server) for listed in gateway.servers)
+        for gateway in subject.estate.gateways
+    }
 
 
-def _listing(subject: Subject, server: str) -> list[str]:
+def _listing(lists: Mapping[str, frozenset[tuple[str, str]]], server: str) -> list[str]:
     """Name the gateways that list a Notification Server."""
-    return [gateway.name for gateway in subject.estate.gateways if _lists(gateway, "notification_server", server)]
+    return [name for name, listed in lists.items() if ("notification_server", server) in listed]
 
 
 RULES: tuple[Rule, ...] = (

@@ -173,7 +173,7 @@ def test_secret_written_into_the_file_is_not_repeated(tmp_path: Path, output: st
     assert CANARY not in result.output
 
 
-def test_piped_text_has_no_colour(tmp_path: Path) -> None:
+def test_piped_text_has_no_color(tmp_path: Path) -> None:
     assert "\x1b" not in run_on(as_yaml({"policies.0.gateways": ["gw1"]}), tmp_path).stdout
 
 

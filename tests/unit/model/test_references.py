@@ -258,6 +258,15 @@ def test_cem_port_on_the_server_itself_cannot_be_the_console_port() -> None:
     assert (dotted(found), found.fact) == ("site_servers.0.overrides.web.cem.port", "IG-02")
 
 
+def test_console_cannot_be_listed_under_a_further_name_of_another_server() -> None:
+    changes = {
+        "site_server_settings.0.web": {"https": {"enabled": False}, "cem": {"port": 443}},
+        "gateways.0.servers.1": {"site_server": "ps1", "also_known_as": ["smp.corp.example"]},
+    }
+    found = only_problem(changes)
+    assert (dotted(found), found.fact) == ("gateways.0.servers.1.also_known_as", "IG-02")
+
+
 def test_listed_site_server_with_cem_off_is_a_problem_on_each_gateway() -> None:
     override = {"web": {"enabled": True, "cem": {"enabled": False}}}
     found = problems({"site_servers.1.overrides": override})

@@ -57,7 +57,8 @@ def unlisted(pki: PkiFolder, authority: str, serials: Sequence[int]) -> tuple[in
         return tuple(wanted)
     crl = read_crl(path)
     with translated(f"{path} is damaged: restore it from the backup of the pki folder"):
-        return tuple(serial for serial in wanted if crl.get_revoked_certificate_by_serial_number(serial) is None)
+        listed = {entry.serial_number for entry in crl}
+    return tuple(serial for serial in wanted if serial not in listed)
 
 
 def issue_crl(  # noqa: PLR0913, PLR0917 - who, with what, for how long, when, and whom
@@ -115,17 +116,17 @@ def _build(
     now: datetime,
     next_update: datetime,
 ) -> x509.CertificateRevocationList:
+    listed = {} if previous is None else {entry.serial_number: entry for entry in previous}
+    # What was listed stays as it was, with its reason. Given at once: added one by one, 100,000 entries take 20 s.
+    entries = [listed.get(entry.serial) or _entry(entry) for entry in register.revoked]
     builder = (
-        x509.CertificateRevocationListBuilder()
+        x509.CertificateRevocationListBuilder(revoked_certificates=entries)
         .issuer_name(issuer.certificate.subject)
         .last_update(now - CLOCK_SKEW)
         .next_update(next_update)
         .add_extension(x509.CRLNumber(register.crl_number), critical=False)
         .add_extension(authority_key_identifier(issuer.certificate), critical=False)
     )
-    for entry in register.revoked:
-        kept = None if previous is None else previous.get_revoked_certificate_by_serial_number(entry.serial)
-        builder = builder.add_revoked_certificate(kept or _entry(entry))  # kept whole: with its reason
     return builder.sign(issuer.key, hashes.SHA256())
 
 

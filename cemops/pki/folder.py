@@ -24,7 +24,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from cemops.errors import PkiError
-from cemops.pki.inspection import MAX_CERTIFICATE_BYTES, certificate_facts, read_bounded, read_certificate
+from cemops.pki.inspection import MAX_CRL_BYTES, certificate_facts, read_bounded, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +149,8 @@ class PkiFolder:
         return certificate_facts(read_certificate(path), str(path)) if self.has(path) else None
 
     def read(self, path: Path) -> bytes:
-        """Read a small file of the folder."""
-        return read_bounded(path, MAX_CERTIFICATE_BYTES)
+        """Read a file of the folder; none is larger than a CRL."""
+        return read_bounded(path, MAX_CRL_BYTES)
 
     def has(self, path: Path) -> bool:
         """Tell whether something lies at ``path``; PkiError where that cannot be told."""
@@ -192,6 +192,7 @@ class PkiFolder:
         missing = [part for part in (folder, *folder.parents) if part.is_relative_to(self.path) and not part.is_dir()]
         for part in reversed(missing):
             part.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+            _sync_folder(part.parent)
 
 
 def pki_folder(estate: Estate, folder: Path) -> PkiFolder:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from cemops.errors import PkiError
 from cemops.pki.authorities import certificate_pem
@@ -98,10 +99,10 @@ def revoked_serial(pki: PkiFolder, authority: str) -> int | None:
 
 def unknown_agent(now: datetime) -> KeyedCertificate:
     """Make an agent of an authority that no gateway knows. Nothing of it is kept."""
-    authority_key = new_leaf_key()
+    # P-256, because a pair is made for every probe: RSA keys would take most of its time.
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     validity = Validity(agent_validity(now).not_before, now + timedelta(days=1))
     authority = self_signed_authority(f"{_PREFIX} unknown authority", authority_key, validity)
-    key = new_leaf_key()
     issuer = Issuer(authority, authority_key)
     return keyed(agent_certificate(f"{_PREFIX} stranger", key, within(validity, authority), issuer), key)
 

@@ -22,9 +22,7 @@ def parse_clock_time(value: object) -> str:
     """Return a time of day as HH:MM, 00:00 to 23:59. Raises ValueError."""
     text = require_text(value, "02:00")
     if not _CLOCK_TIME.fullmatch(text):
-        raise ValueError(
-            f'{shown(text)} is not a time of day: write HH:MM from "00:00" to "23:59", in quotes'
-        )
+        raise ValueError(f'{shown(text)} is not a time of day: write HH:MM from "00:00" to "23:59", in quotes')
     return text
 
 
@@ -32,16 +30,18 @@ def parse_time_zone(value: object) -> str:
     """Return the name of a time zone of the IANA database, such as Europe/Tallinn. Raises ValueError."""
     text = require_text(value, "Europe/Tallinn")
     if not _ZONE_NAME.fullmatch(text):
-        raise ValueError(
-            f"{shown(text)} is not the name of a time zone: write one such as Europe/Tallinn or UTC"
-        )
+        raise ValueError(f"{shown(text)} is not the name of a time zone: write one such as Europe/Tallinn or UTC")
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"there is no time zone {shown(text)}: write one such as Europe/Tallinn or UTC"
-        ) from None
+        raise ValueError(_no_such_zone(text)) from None
     return text
+
+
+def _no_such_zone(name: str) -> str:
+    if not zoneinfo.available_timezones():
+        return "this machine has no time zone database, so no time zone is known: install tzdata"
+    return f"there is no time zone {shown(name)}: write one such as Europe/Tallinn or UTC"
 
 
 def parse_tls_version(value: object) -> str:
@@ -77,5 +77,4 @@ Days = Annotated[int, Strict(), Ge(1), Le(7_305)]
 """Up to 20 years, which is how long the vendor's permanent certificates last (CE-03)."""
 Years = Annotated[int, Strict(), Ge(1), Le(30)]
 Percent = Annotated[int, Strict(), Ge(0), Le(100)]
-Count = Annotated[int, Strict(), Ge(0), Le(10_000_000)]
 PositiveCount = Annotated[int, Strict(), Ge(1), Le(10_000_000)]

@@ -16,7 +16,6 @@ from cemops.model.identity import (
 )
 from cemops.model.measures import (
     ClockTime,
-    Count,
     Days,
     Flag,
     Hours,
@@ -37,7 +36,6 @@ __all__ = [
     "ClockTime",
     "CommonName",
     "ComputerPattern",
-    "Count",
     "Days",
     "DisplayName",
     "EstatePath",

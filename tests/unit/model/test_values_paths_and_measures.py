@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zoneinfo
 from typing import Any
 
 import pytest
@@ -140,6 +141,11 @@ def test_a_known_time_zone_is_kept(written: str) -> None:
 )
 def test_an_unknown_time_zone_is_refused(written: str) -> None:
     assert "Europe/Tallinn or UTC" in refusal(values.TimeZoneName, written)
+
+
+def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    assert "install tzdata" in refusal(values.TimeZoneName, "Europe/Atlantis")
 
 
 @pytest.mark.parametrize("written", ["1.1", "1.4", "TLSv1.2", "1.20"])

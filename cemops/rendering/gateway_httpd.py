@@ -22,6 +22,10 @@ thread."""
 DIAL_SECONDS = 20
 """How long httpd tries to reach a server before it answers the agent with an error."""
 
+ADDRESSES_OF_THE_MACHINE_ITSELF = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 -- refused, not listened on
+"""For ``HttpdInputs.proxy_block``, with the gateway's own addresses. A connection to the two unspecified
+addresses arrives at the machine itself, and a block of 127.0.0.1 does not stop it."""
+
 _MODULES = (
     ("mpm_event_module", "mod_mpm_event.so"),
     ("unixd_module", "mod_unixd.so"),

@@ -121,7 +121,7 @@ class GatewayHttpd:
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
     def resolve(self, names: dict[str, str]) -> None:
-        """Let httpd resolve exactly these names (until the next call)."""
+        """Let httpd resolve these names and their first labels only. Call it before the start: nss_wrapper caches."""
         lines = [f"{address} {name} {name.split('.')[0]}\n" for name, address in names.items()]
         (self.folder / "hosts").write_text("".join(lines))
 

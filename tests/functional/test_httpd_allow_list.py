@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cemops.rendering.gateway_httpd import ADDRESSES_OF_THE_MACHINE_ITSELF
+from tests.functional.gateway_backends import EchoServer
 from tests.functional.gateway_httpd import NS1, PS2, GatewayHttpd, Listed, replaced
 from tests.functional.gateway_pki import pem
 
@@ -176,8 +179,31 @@ def test_a_listed_name_that_resolves_to_the_gateway_itself_is_tunnelled_unless_b
     assert connect(gateway, NS1) == 403
 
 
-def test_an_ipv6_address_can_be_blocked(gateway: GatewayHttpd) -> None:
-    gateway.start(
-        gateway.render(proxy_block=("127.0.0.1", "::1"), targets=(Listed("ns1.corp.example", 4726),))
-    )
+@pytest.mark.parametrize(
+    ("address", "blocked", "status"),
+    [
+        ("127.0.0.1", (), 200),
+        ("127.0.0.1", ("127.0.0.1",), 403),
+        ("::ffff:127.0.0.1", (), 200),
+        ("::ffff:127.0.0.1", ("127.0.0.1",), 403),
+        ("0.0.0.0", ("127.0.0.1", "::1"), 200),  # noqa: S104 -- dialled: it arrives at this machine all the same
+        ("0.0.0.0", ADDRESSES_OF_THE_MACHINE_ITSELF, 403),  # noqa: S104 -- as above
+    ],
+)
+def test_every_spelling_of_the_machine_itself_is_blocked(
+    gateway: GatewayHttpd, address: str, blocked: tuple[str, ...], status: int
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = EchoServer(listener)
+    port = listener.getsockname()[1]
+    try:
+        gateway.resolve({"ns1.corp.example": address})
+        gateway.start(gateway.render(proxy_block=blocked, targets=(Listed("ns1.corp.example", port),)))
+        assert connect(gateway, f"ns1.corp.example:{port}") == status
+    finally:
+        server.close()
+
+
+def test_blocked_addresses_leave_the_listed_servers_alone(gateway: GatewayHttpd) -> None:
+    gateway.start(gateway.render(proxy_block=ADDRESSES_OF_THE_MACHINE_ITSELF))
     assert connect(gateway, NS1) == 200

@@ -15,7 +15,6 @@ import sys  # noqa: E402
 import traceback  # noqa: E402
 from typing import Annotated  # noqa: E402
 
-import click  # noqa: E402
 import typer  # noqa: E402
 
 from cemops import __version__  # noqa: E402
@@ -41,16 +40,22 @@ def build_app() -> typer.Typer:
     @app.callback()
     def common(
         debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-        version: Annotated[bool, typer.Option("--version", help="Show the version and end.", is_eager=True)] = False,
+        version: Annotated[
+            bool,
+            typer.Option("--version", help="Show the version and end.", is_eager=True, callback=_show_version),
+        ] = False,
     ) -> None:
-        del debug  # read in main(), so that it works wherever it stands
-        if version:
-            typer.echo(f"cemops {__version__}")
-            raise typer.Exit
+        del debug, version  # --debug is read in run(), so that it works wherever it stands
 
     for command in (validate, schema, plan, apply, observe, probe, lab):
         command.register(app)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cemops {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:
@@ -79,26 +84,27 @@ def run(arguments: list[str]) -> int:
 def _exit_code(error: Exception, *, debug: bool) -> int:
     """Say what an exception means for the operator, and return the contract's exit code for it."""
     match error:
-        case click.exceptions.Exit():
+        case typer.Exit():
             return error.exit_code
-        case click.Abort():
+        case typer.Abort():
             say_error("interrupted")
             return INTERRUPTED
-        case click.UsageError():
-            return _usage(error)
-        case click.ClickException():
-            say_error(error.format_message())
-            return 1
+        case typer.TyperException():
+            return _wrong_usage(error)
         case CemopsError():
             return _failed(error, debug=debug)
         case _:
             return _unexpected(error, debug=debug)
 
 
-def _usage(error: click.UsageError) -> int:
-    say_error(error.format_message())
-    if error.ctx is not None:
-        typer.echo(f"See `{error.ctx.command_path} --help`.", err=True)
+def _wrong_usage(error: typer.TyperException) -> int:
+    message = error.format_message().replace("Value error, ", "")
+    if message.startswith("Usage:"):
+        typer.echo(message, err=True)  # no command was given: its help is the answer
+    else:
+        context = getattr(error, "ctx", None)
+        where = f" See `{context.command_path} --help`." if context is not None else ""
+        say_error(f"{message.rstrip('.')}.{where}")
     return UsageError.exit_code
 
 

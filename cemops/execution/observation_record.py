@@ -44,4 +44,6 @@ def read_record(path: Path) -> dict[str, ObservedGateway]:
             f"{path} cannot be read ({error.strerror}): make it with `cemops observe --out {path}`"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise CemopsError(f"{path} is damaged: make a new record with `cemops observe --out {path}`") from None
+        raise CemopsError(
+            f"{path} is no record of observations, or a damaged one: make one with `cemops observe --out FILE`"
+        ) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,10 @@ COMMAND_SECONDS = 300
 """The longest that any remote command of cemops may take."""
 _KEY_TYPES = 6
 """More kinds of host keys than a host has."""
+
+
+# Without a handler paramiko's own messages, with tracebacks, land on stderr; every failure is told in our words below.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class HostKeyMismatchError(paramiko.SSHException):

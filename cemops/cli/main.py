@@ -9,18 +9,18 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import os  # noqa: E402 - after the monkey patch
-import signal  # noqa: E402
-import sys  # noqa: E402
-import traceback  # noqa: E402
-from typing import Annotated  # noqa: E402
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated
 
-import typer  # noqa: E402
+import typer
 
-from cemops import __version__  # noqa: E402
-from cemops.cli import apply, lab, observe, plan, probe, schema, validate  # noqa: E402
-from cemops.cli.messages import say_error  # noqa: E402
-from cemops.errors import CemopsError, UsageError  # noqa: E402
+from cemops import __version__
+from cemops.cli import apply, lab, observe, plan, probe, schema, validate
+from cemops.cli.messages import say_error
+from cemops.errors import CemopsError, UsageError
 
 INTERRUPTED = 130
 

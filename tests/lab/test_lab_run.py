@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cemops.lab.server_machine import import_path
+from cemops.lab.estate_lab import lab_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cemops.lab.estate_lab import Lab
 
 pytestmark = pytest.mark.slow
@@ -23,7 +21,7 @@ pytestmark = pytest.mark.slow
 def cemops(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cemops", *arguments],
-        env={**os.environ, "PYTHONPATH": import_path()},
+        env=lab_environment(Path("/nowhere")),
         capture_output=True,
         text=True,
         check=False,

@@ -53,9 +53,7 @@ def listeners(ports: tuple[int, ...]) -> tuple[str, list[socket.socket]]:
     for last in range(2, 250):
         address = f"127.0.0.{last}"
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            opened = [
-                stack.enter_context(socket.create_server((address, port), backlog=64)) for port in ports
-            ]
+            opened = [stack.enter_context(socket.create_server((address, port), backlog=64)) for port in ports]
             stack.pop_all()
             return address, opened
     message = f"no loopback address has the ports {ports} free"

@@ -95,11 +95,7 @@ def test_a_version_that_is_not_declared_is_refused(gateway: GatewayHttpd) -> Non
 
 
 def test_surprise_4_a_thumbprint_compared_in_python_sees_another_certificate(gateway: GatewayHttpd) -> None:
-    pinned = (
-        hashlib.sha256(gateway.server.certificate.public_bytes(serialization.Encoding.DER))
-        .hexdigest()
-        .upper()
-    )
+    pinned = hashlib.sha256(gateway.server.certificate.public_bytes(serialization.Encoding.DER)).hexdigest().upper()
     gateway.start()
     with gateway.dial(gateway.agent) as outer:
         assert outer.presented_sha256() == pinned

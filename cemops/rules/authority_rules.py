@@ -65,4 +65,27 @@ def files_of_local(subject: Subject) -> Iterator[Breach]:
                 )
 
 
-RULES: tuple[Rule, ...] = (no_passphrase, no_root_certificate, no_crl, files_of_local)
+@rule("CEM505", "A gateway's key could not be kept", Severity.WARNING, None)
+def no_passphrase_for_gateway(subject: Subject) -> Iterator[Breach]:
+    """A key that has to be made for a gateway is kept encrypted, with ``pki.passphrase``.
+
+    None has to be made where a fitting certificate is live already (IG-06), so this is no error yet.
+    """
+    if subject.estate.pki.passphrase is not None:
+        return
+    for i, gateway in enumerate(subject.estate.gateways):
+        if gateway.layout == "httpd" and gateway.certificate.kind in ("self_signed", "issued_by"):
+            yield Breach(
+                ("gateways", i, "certificate"),
+                f"there is no pki.passphrase to keep the key of {gateway.name} with, should one have to be"
+                " made: add it",
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    no_passphrase,
+    no_root_certificate,
+    no_crl,
+    files_of_local,
+    no_passphrase_for_gateway,
+)

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cemops.errors import EstateError
 from cemops.model.document import load_estate_text
 from cemops.rules.catalogue import MISSING_FILE, MODEL_PROBLEM, REFERENCE_PROBLEM, RULES, YAML_PROBLEM
 from cemops.rules.framework import Finding, Severity
-from cemops.rules.judgement import judge
-from tests.unit.sample_estate import NS2, NS2_ROOT, sample_estate
+from cemops.rules.judgement import findings_of, judge
+from tests.unit.sample_estate import NS2, NS2_ROOT, SAMPLE, sample_data, sample_estate
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
@@ -97,6 +99,7 @@ FIRES: list[tuple[str, dict[str, Any], str, Severity]] = [
     ("CEM502", {"authorities.ns1-root": VENDOR}, "authorities.ns1-root", ERROR),
     ("CEM503", {"authorities.ns1-root": VENDOR | {"certificate": "a.cer"}}, "authorities.ns1-root", INFO),
     ("CEM504", {"authorities.ns1-root.crl": "a.crl"}, "authorities.ns1-root.crl", INFO),
+    ("CEM505", {"pki": {}}, "gateways[0].certificate", WARNING),
 ]  # fmt: skip
 
 QUIET: list[tuple[str, dict[str, Any]]] = [
@@ -145,6 +148,8 @@ QUIET: list[tuple[str, dict[str, Any]]] = [
     ("CEM502", {"authorities.ns1-root": VENDOR, "gateways": [], "policies": []}),
     ("CEM503", {"authorities.ns1-root": WITH_FILES}),
     ("CEM504", {"authorities.ns1-root": WITH_FILES}),
+    ("CEM505", {"pki": {}, "gateways.0.certificate": PFX, "gateways.1.certificate": {"thumbprint": "AB" * 20}}),
+    ("CEM505", {"pki": {}, "gateways.0.platform": "windows", "gateways.1.platform": "windows"}),
 ]  # fmt: skip
 
 
@@ -187,6 +192,41 @@ def test_rule_says_what_it_is(rule: Any) -> None:
 def test_example_estates_have_no_error(file: str) -> None:
     loaded = load_estate_text(Path(file).read_text(), file)
     assert [found for found in judge(loaded.estate, loaded.document, NOW) if found.severity is ERROR] == []
+
+
+def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Give the path of every value below one."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for key, child in children for path in [(*here, key), *places(child, (*here, key))]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    place=st.sampled_from(places(SAMPLE)),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-1, 70_000),
+        st.sampled_from(["", "ns1", "gw1", "ps1", "x", "linux", "windows", "*", "10.0.0.1", "CEM"]),
+        st.lists(st.sampled_from(["gw1", "ps1", "x"]), max_size=2),
+        st.just({}),
+    ),
+)
+def test_whatever_stands_anywhere_is_judged_or_refused_with_a_place(place: tuple[Any, ...], value: Any) -> None:
+    data = sample_data()
+    here: Any = data
+    for part in place[:-1]:
+        here = here[part]
+    here[place[-1]] = value
+    try:
+        loaded = load_estate_text(yaml.safe_dump(data, sort_keys=False), "estate.yaml")
+    except EstateError as error:
+        found = findings_of(error.problems)
+        assert all(finding.severity is ERROR for finding in found)
+    else:
+        found = judge(loaded.estate, loaded.document, NOW)
+    assert all(finding.line >= 1 and finding.message for finding in found)
+    assert list(found) == sorted(found, key=lambda finding: finding.line)
 
 
 def test_findings_are_in_the_order_of_the_file_with_line_and_column() -> None:

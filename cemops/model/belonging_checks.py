@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cemops.model.hierarchy import upwards
 from cemops.model.reference_problem import ReferenceProblem
 from cemops.model.referenced_names import references
+from cemops.model.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def internet_site_servers(estate: Estate) -> Iterator[ReferenceProblem]:
             if home.get(name, site.notification_server) != site.notification_server:
                 yield ReferenceProblem(
                     ("internet_sites", i, "site_servers", k),
-                    f"{name} belongs to {home[name]}, and the site {site.name!r} to"
+                    f"{name} belongs to {home[name]}, and the site {shown(site.name)} to"
                     f" {site.notification_server}: name site servers of one Notification Server",
                     "P-05",
                 )
@@ -100,7 +101,7 @@ def foreign_policies(estate: Estate) -> Iterator[ReferenceProblem]:
         if having is not None and not having & set(upwards(estate, user)):
             yield ReferenceProblem(
                 path,
-                f"the policy {name!r} belongs to {', '.join(sorted(having))}, and {user} gets none from"
+                f"the policy {shown(name)} belongs to {', '.join(sorted(having))}, and {user} gets none from"
                 " there: name a policy of its own or of a server above it",
                 "NS-06",
             )
@@ -124,7 +125,7 @@ def organizational_groups(estate: Estate) -> Iterator[ReferenceProblem]:
             if declared and group not in declared:
                 yield ReferenceProblem(
                     ("offline_packages", i, "organizational_groups", k),
-                    f"{package.notification_server} has no organizational group {group!r}: declare it there,"
+                    f"{package.notification_server} has no organizational group {shown(group)}: declare it there,"
                     f" or use one of {', '.join(declared)}",
                     "OP-01",
                 )

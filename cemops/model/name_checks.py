@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cemops.model.reference_problem import ReferenceProblem
 from cemops.model.referenced_names import SECTIONS, references
+from cemops.model.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ def unknown_names(estate: Estate) -> Iterator[ReferenceProblem]:
         names = declared[reference.kind]
         if reference.name not in names:
             advice = nearest(reference.name, names) or f"declare it in {SECTIONS[reference.kind]}"
-            yield ReferenceProblem(reference.path, f"there is no {reference.kind} {reference.name!r}: {advice}")
+            yield ReferenceProblem(reference.path, f"there is no {reference.kind} {shown(reference.name)}: {advice}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -85,7 +86,7 @@ def reserved_names(estate: Estate) -> Iterator[ReferenceProblem]:
     for path, name in _machine_names(estate):
         if name.casefold() in RESERVED_HOST_NAMES:
             yield ReferenceProblem(
-                path, f"a machine cannot be named {name!r}, which is a group of --limit: choose another name"
+                path, f"a machine cannot be named {shown(name)}, which is a group of --limit: choose another name"
             )
 
 
@@ -101,4 +102,4 @@ def _twice(named: Iterable[tuple[DocumentPath, str]]) -> Iterator[ReferenceProbl
         before = first.setdefault(name.casefold(), path)
         if before != path:
             place = f"{before[0]}[{before[1]}]"
-            yield ReferenceProblem(path, f"the name {name!r} is already given to {place}: choose another name")
+            yield ReferenceProblem(path, f"the name {shown(name)} is already given to {place}: choose another name")

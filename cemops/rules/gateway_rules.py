@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cemops.model.hierarchy import below
+from cemops.model.text import shown
 from cemops.rules.framework import Breach, Rule, Severity, Subject, rule
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def lone_gateway_of_policy(subject: Subject) -> Iterator[Breach]:
             named = "no gateway" if count == 0 else f"only {policy.gateways[0]}"
             yield Breach(
                 ("policies", i, "gateways"),
-                f"the policy {policy.name!r} names {named}: name at least two, so that agents stay connected"
+                f"the policy {shown(policy.name)} names {named}: name at least two, so that agents stay connected"
                 " when one is down",
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cemops.errors import HostError
 from cemops.execution.gateway_desired import EstateContext, live_trust
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.outside_check import AgentsView
@@ -28,5 +29,10 @@ def settle_pending(context: EstateContext, host: GatewayHost, observed: Observed
         host.run("revert", [pending.token], seconds=SETTLE_SECONDS)
         faults = "; ".join(result.faults)
         return f"the unconfirmed switch to {pending.release} failed its check from outside and was reverted: {faults}"
-    host.run("confirm", [pending.token, KEPT_RELEASES], seconds=SETTLE_SECONDS)
+    try:
+        host.run("confirm", [pending.token, KEPT_RELEASES], seconds=SETTLE_SECONDS)
+    except HostError as error:
+        if error.unreachable:
+            raise
+        return f"the unconfirmed switch to {pending.release} works from outside, but {error}"
     return f"the unconfirmed switch to {pending.release} works from outside and was confirmed"

@@ -58,15 +58,17 @@ if [ -d "$root" ]; then
     sha256sum -- "$@" 2>/dev/null | while read -r sum path; do put sum "$sum ${path#"$root"/}"; done
     stat -c '%a %u %n' -- "$@" 2>/dev/null | while read -r mode uid path; do put stat "$mode $uid ${path#"$root"/}"; done
     for name in httpd.conf client-ca.pem client-crl.pem; do content "live:$name" "$root/current/$name"; done
-    certificate= key=
-    if [ -r "$root/current/httpd.conf" ]; then
+    certificate= key= live=$root/current/httpd.conf
+    # Where current is gone, what it named last still serves: its certificate is the one that agents pin.
+    [ -r "$live" ] || { first_line "$root/state/loaded"; live=$root/releases/$line/httpd.conf; }
+    if [ -r "$live" ]; then
         while read -r word value; do
             value=${value#\"} value=${value%\"}
             case $word in
                 SSLCertificateFile) certificate=$value ;;
                 SSLCertificateKeyFile) key=$value ;;
             esac
-        done <"$root/current/httpd.conf"
+        done <"$live"
     fi
     if [ -n "$certificate" ]; then
         put certificate-path "$certificate"
@@ -76,13 +78,15 @@ if [ -d "$root" ]; then
             put key-public "$(printf '%s' "$public" | base64 -w0)"
     fi
     first_line "$root/run/httpd.pid"
-    if [ -n "$line" ] && [ "$(readlink "/proc/$line/exe" 2>/dev/null)" = "$(readlink -f "$binary")" ]; then
+    exe=
+    [ -n "$line" ] && exe=$(readlink "/proc/$line/exe" 2>/dev/null)
+    if [ -n "$exe" ] && [ "${exe% (deleted)}" = "$(readlink -f "$binary")" ]; then # deleted: its package was upgraded
         case $(tr '\0' ' ' <"/proc/$line/cmdline") in *"$root/current/httpd.conf"*) put pid "$line" ;; esac
     fi
     content loaded "$root/state/loaded"
     content started "$root/state/started"
     content confirmed "$root/state/confirmed"
-    for waiting in "$root/state/pending" "$root/state/settling"; do
+    for waiting in "$root/state/pending" "$root"/state/settling.*; do
         [ -f "$waiting" ] || continue
         content pending "$waiting"
         while read -r word value; do

@@ -19,7 +19,9 @@ tail_of() { tail -n 5 "$1" 2>/dev/null | tr '\n\t' '  '; }
 main_pid() {
     pid=
     [ -r "$run/httpd.pid" ] && read -r pid <"$run/httpd.pid"
-    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$httpd")" ] || { pid=; return 1; }
+    [ -n "$pid" ] && exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || { pid=; return 1; }
+    # httpd runs on after its package was upgraded; the kernel then marks its binary
+    [ "${exe% (deleted)}" = "$(readlink -f "$httpd")" ] || { pid=; return 1; }
     case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *"$root/current/httpd.conf"*) return 0 ;; esac
     pid=
     return 1
@@ -90,18 +92,49 @@ serve() { # start|reload|restart SIZING: brings `current` into service, and note
 # --- switching --------------------------------------------------------------------------------------------------------
 
 point_current() { # RELEASE ("" = none), in one rename
+    if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then
+        mv -T "$root/current" "$state/current.aside.$(now)" # somebody put a folder there: no rename replaces that
+    fi
     if [ -z "$1" ]; then rm -f "$root/current"; return; fi
     ln -sfn "releases/$1" "$state/current.new" && mv -fT "$state/current.new" "$root/current"
 }
 
 current_release() {
     release=$(readlink "$root/current" 2>/dev/null) || release=
-    release=${release##*/}
+    case ${release%/*} in
+        releases | */releases) release=${release##*/} ;;
+        *) release= ;; # it points elsewhere, which counts as none
+    esac
 }
 
-claim() { # only one of confirm, revert and the dead-man timer may settle a switch: a rename decides who
-    [ -f "$state/settling" ] && return 0
-    mv -T "$state/pending" "$state/settling" 2>/dev/null
+lives() { # PID: whether that process is one of this script on this gateway
+    case $(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null) in *"$root"*) return 0 ;; esac
+    return 1
+}
+
+waiting_switch() { # the file of the switch that waits for its confirmation, or is being settled; "" = none
+    for waiting in "$state/pending" "$state"/settling.*; do [ -f "$waiting" ] && return; done
+    waiting=
+}
+
+claim() { # TOKEN: takes a switch on; 1 = it is settled already, 2 = another switch waits
+    # Only one of confirm, revert and the dead-man timer may settle a switch: a rename decides who. One that is at it is
+    # waited for; from one that was killed the switch is taken over.
+    settling=$state/settling.$$
+    tries=0
+    while waiting_switch && [ -n "$waiting" ]; do
+        tries=$((tries + 1))
+        [ $tries -gt 300 ] && return 2
+        found=$(field "$waiting" token 2>/dev/null)
+        [ -n "$found" ] || continue # it was settled this moment
+        [ "$found" = "$1" ] || return 2
+        if [ "$waiting" != "$state/pending" ] && lives "${waiting##*.}"; then
+            sleep 0.1
+        else
+            mv -T "$waiting" "$settling" 2>/dev/null && return 0
+        fi
+    done
+    return 1
 }
 
 end_rehearsal() {
@@ -115,65 +148,76 @@ end_rehearsal() {
 }
 
 revert() { # back to what served before; httpd is started if it is gone
-    previous=$(field "$state/settling" previous) new=$(field "$state/settling" release) mode=$(field "$state/settling" mode)
+    previous=$(field "$settling" previous) new=$(field "$settling" release) mode=$(field "$settling" mode)
     current_release
     if [ "$release" = "$new" ]; then
         point_current "$previous"
         if [ -n "$previous" ]; then
-            serve "$mode" "$(field "$state/settling" sizing-before)" || serve restart "$(field "$state/settling" sizing-before)"
+            serve "$mode" "$(field "$settling" sizing-before)" || serve restart "$(field "$settling" sizing-before)"
         else
             service_stop
         fi
     fi
     write "$state/reverted" "$new $(now)"
-    rm -f "$state/settling"
+    rm -f "$settling"
 }
 
 do_deadman() { # TOKEN SECONDS
     sleep "$2"
-    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" = "$1" ] || exit 0
-    claim || exit 0
-    revert
+    claim "$1" || exit 0
+    if [ "$(field "$settling" confirmed)" = 1 ]; then rm -f "$settling"; else revert; fi
 }
 
 do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     end_rehearsal
-    [ -e "$state/pending" ] || [ -e "$state/settling" ] && failed "another switch waits for its confirmation"
+    waiting_switch
+    [ -n "$waiting" ] && failed "another switch waits for its confirmation; run apply again to settle it"
     current_release
     [ "$release" = "$2" ] || failed "the live release is '$release', not '$2' as planned: somebody else changed it; plan again"
     [ -f "$root/releases/$3/httpd.conf" ] || failed "release $3 is not there; plan again"
+    previous=$2
+    if [ -z "$previous" ] && main_pid && [ -r "$state/loaded" ]; then
+        read -r previous <"$state/loaded" # current is gone, and what it named still serves: that is what to go back to
+        [ -f "$root/releases/$previous/httpd.conf" ] || previous=
+    fi
+    coming=$state/pending.new.$$
     printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\n' \
-        "$1" "$2" "$3" "$5" "$(($(now) + $4))" "$7" >"$state/pending.new"
+        "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" >"$coming"
     if [ "$manager" = systemd ]; then
         systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
             /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" ||
             failed "the dead-man timer could not be started; nothing was switched"
-        printf 'timer \n' >>"$state/pending.new"
+        printf 'timer \n' >>"$coming"
     else
         nohup sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" </dev/null >/dev/null 2>&1 &
-        printf 'timer %s\n' "$!" >>"$state/pending.new"
+        printf 'timer %s\n' "$!" >>"$coming"
     fi
-    mv -f "$state/pending.new" "$state/pending"
+    ln "$coming" "$state/pending" 2>/dev/null || { rm -f "$coming"; failed "another switch waits for its confirmation; run apply again to settle it"; }
+    rm -f "$coming"
     point_current "$3" || failed "current could not be switched"
     if ! serve "$5" "$6"; then
         reason="httpd did not come up with release $3: $(tail_of "$root/logs/error.log") $(tail_of "$run/start.log")"
-        claim && revert
+        claim "$1" && revert
         failed "$reason"
     fi
 }
 
 do_confirm() { # TOKEN KEEP
-    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
-    claim || failed "the switch was reverted before it could be confirmed"
+    claim "$1"
+    case $? in
+        1) failed "the switch was reverted before it could be confirmed; run apply again" ;;
+        2) failed "another switch waits for its confirmation; run apply again to settle it" ;;
+    esac
     current_release
-    [ "$release" = "$(field "$state/settling" release)" ] || { rm -f "$state/settling"; failed "the live release is '$release': it was reverted"; }
+    [ "$release" = "$(field "$settling" release)" ] || { rm -f "$settling"; failed "the live release is '$release': it was reverted"; }
     write "$state/confirmed" "$release"
-    timer=$(field "$state/settling" timer)
+    printf 'confirmed 1\n' >>"$settling"
+    timer=$(field "$settling" timer)
     if [ -n "$timer" ]; then
         case $(tr '\0' ' ' <"/proc/$timer/cmdline" 2>/dev/null) in *" deadman $root "*) kill "$timer" 2>/dev/null ;; esac
     fi
-    previous=$(field "$state/settling" previous)
-    rm -f "$state/settling"
+    previous=$(field "$settling" previous)
+    rm -f "$settling"
     prune "$2" "$release" "$previous"
 }
 
@@ -186,9 +230,12 @@ prune() { # KEEP RELEASE PREVIOUS: the newest KEEP releases stay, and those two 
 }
 
 do_revert() { # TOKEN
-    [ -f "$state/pending" ] && [ "$(field "$state/pending" token)" != "$1" ] && failed "another switch waits for its confirmation"
-    claim || { current_release; printf 'note\tthe timer had reverted it already (%s)\n' "$release"; return; }
-    revert
+    claim "$1"
+    case $? in
+        0) revert ;;
+        1) current_release; printf 'note\tthe timer had reverted it already (%s)\n' "$release" ;;
+        2) failed "another switch waits for its confirmation; run apply again to settle it" ;;
+    esac
 }
 
 do_serve() { # MODE SIZING: no new release, only the service
@@ -232,6 +279,7 @@ do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICA
     sum=$1 owner=$2 account=$3 ports=$4 release=$5 certificate=$6 key=$7 copy_certificate=$8 copy_key=$9
     shift 9
     mkdir -p "$state" || failed "$state could not be made"
+    for stage in "$state"/stage.*; do lives "${stage##*.}" || rm -rf "$stage"; done # a killed one leaves a key behind
     stage=$state/stage.$$
     mkdir "$stage" || failed "$stage could not be made"
     trap 'rm -rf "$stage"' EXIT

@@ -69,7 +69,10 @@ class Agent:
     def hold(
         self, target: str, *, inner: InnerTls | None = None, session: ssl.SSLSession | None = None
     ) -> tuple[Visit, Stream | None]:
-        """As ``connect``, but an opened tunnel stays open: its stream comes with the visit."""
+        """As ``connect``, but an opened tunnel stays open: its stream comes with the visit.
+
+        The stream still has the visit's deadline: give it another with ``limit``, and close it.
+        """
         return self._attempt(connect_request(target), inner, session)
 
     def request(self, request: bytes) -> Visit:

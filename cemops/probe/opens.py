@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cemops.probe.agent import Agent
-from cemops.probe.visit import Outcome, Visit
+from cemops.probe.visit import Outcome, Step, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,12 +93,10 @@ def _stranger_faults(stranger: Agent, target: str) -> tuple[str, ...]:
 
 def _look(agent: Agent, target: str) -> TargetOpens:
     visit = agent.connect(target)
-    return TargetOpens(target, visit.opened, is_behind(visit), visit.detail, visit.ms)
+    waits = visit.outcome is Outcome.TIMEOUT and visit.step is Step.REQUEST
+    return TargetOpens(target, visit.opened, is_behind(visit) or waits, visit.detail, visit.ms)
 
 
 def is_behind(visit: Visit) -> bool:
-    """Whether the gateway let the agent through and did not reach the server.
-
-    A timeout counts only where the gateway had taken the request: it waits for the server then.
-    """
+    """Whether the gateway says that it let the agent through and did not reach the server."""
     return visit.status in _BEHIND

@@ -26,7 +26,6 @@ from cemops.probe.streams import Stream, endpoint_text, tcp_dial
 from cemops.probe.subject import Missing
 from cemops.probe.tls import inner_context
 from cemops.probe.verdicts import (
-    NOT_MADE,
     certificate_verdict,
     clear_text_verdict,
     destination_verdict,
@@ -34,6 +33,7 @@ from cemops.probe.verdicts import (
     is_certificate_refusal,
     request_verdict,
     tunnel_verdict,
+    unchecked,
 )
 from cemops.probe.visit import Outcome, Visit
 
@@ -56,6 +56,10 @@ _USUAL_ALERTS = {
     CheckId.EXPIRED: frozenset({"certificate expired"}),
 }
 """What httpd with OpenSSL answers (measured)."""
+
+
+_SETTLING = frozenset({Outcome.THUMBPRINT_MISMATCH, Outcome.CONNECT_FAILED, Outcome.TIMEOUT})
+"""How a first visit ends that need not be repeated for each check."""
 
 
 def probe_gateways(
@@ -122,24 +126,25 @@ class GatewayProbe:
     def _verdict(self, planned: PlannedCheck) -> Verdict:
         if isinstance(planned.attempt, Missing):
             return Verdict("skipped", planned.attempt.reason)
-        if planned.check is not CheckId.TUNNEL_ALLOWED and self._cut_short is not None:
-            return self._cut_short
+        decided = self._decided_by_first_visit(planned.check)
+        if decided is not None:
+            return decided
         try:
             return self._perform(planned, planned.attempt)
         except CemopsError as error:
             return Verdict("skipped", error.message)
 
-    @property
-    def _cut_short(self) -> Verdict | None:
-        """What the first visit says about all checks but tunnels: another certificate, or nobody there."""
+    def _decided_by_first_visit(self, check: CheckId) -> Verdict | None:
+        """Say what the first visit has settled already: nobody there, or another certificate."""
         first = self._first
-        if first is None:
+        if first is None or first.outcome not in _SETTLING:
             return None
-        if first.outcome is Outcome.THUMBPRINT_MISMATCH:
-            return Verdict("skipped", NOT_MADE)
-        if first.outcome in {Outcome.CONNECT_FAILED, Outcome.TIMEOUT}:
-            return Verdict("fail", f"could not be checked: {first.detail}")
-        return None
+        if check is CheckId.TUNNEL_ALLOWED:
+            return None if first.outcome is Outcome.TIMEOUT else tunnel_verdict(first)
+        if check is CheckId.INNER_TLS:
+            return Verdict("skipped", "no tunnel to test in: see gateway.tunnel.allowed")
+        verdict = unchecked(first)
+        return Verdict(verdict.result, verdict.detail)
 
     def _perform(self, planned: PlannedCheck, attempt: Attempt) -> Verdict:
         match attempt:

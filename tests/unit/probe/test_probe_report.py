@@ -96,8 +96,8 @@ gw1
       within 10 s (TLS handshake with the gateway)
   ✓ gateway.deny.revoked_resumed   ns1.corp:4726                         12 ms
   - gateway.deny.expired
-      aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.corp:4726 and 1
-      more
+      aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.corp:4726 and
+      1 more
       the authority is not local
 
 3 passed, 1 failed, 2 skipped

@@ -24,7 +24,10 @@ from cemops.model.values import (
 
 
 class Estate(Section):
-    """One estate. Names that sections use for each other are checked in ``references.py``, not here."""
+    """One estate. Names that sections use for each other are checked in ``references.py``, not here.
+
+    Another estate is made by validating its data, not by ``model_copy``: that keeps the indexes of the old one.
+    """
 
     cemops: Literal[1]
     """Version of this file format."""

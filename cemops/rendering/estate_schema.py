@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DESCRIPTION = "An estate of Cloud-enabled Management: everything that one estate file declares."
 
 
 def estate_schema() -> dict[str, Any]:
@@ -26,7 +27,7 @@ def estate_schema() -> dict[str, Any]:
         if name in sections:
             _describe(definition, sections[name])
     _describe(schema, Estate)
-    return {"$schema": DIALECT, **schema, "title": "cemops estate"}
+    return {"$schema": DIALECT, **schema, "title": "cemops estate", "description": DESCRIPTION}
 
 
 def _sections(parent: type[Section]) -> Iterator[type[Section]]:

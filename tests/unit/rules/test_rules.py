@@ -181,6 +181,13 @@ def test_rule_ids_are_unique_and_well_formed() -> None:
     assert all(re.fullmatch(r"CEM\d{3}", name) for name in ids)
 
 
+def test_documentation_lists_every_rule_as_it_is() -> None:
+    listed = [line for line in Path("docs/rules.md").read_text().splitlines() if line.startswith("| CEM")]
+    rows = [f"| {rule.id} | {rule.severity} | {rule.fact or ''} | {rule.title} |" for rule in RULES]
+    assert listed[4:] == rows
+    assert [line[2:8] for line in listed[:4]] == [YAML_PROBLEM, MODEL_PROBLEM, REFERENCE_PROBLEM, MISSING_FILE]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_rule_says_what_it_is(rule: Any) -> None:
     assert rule.title

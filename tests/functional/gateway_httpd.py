@@ -37,7 +37,7 @@ HTTPD = shutil.which("apache2", path="/usr/sbin:/usr/bin") or shutil.which("http
 MODULES = "/usr/lib/apache2/modules"
 AS_NOBODY = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--")
 NSS_WRAPPER = "libnss_wrapper.so"
-_TRIES = 200
+_TRIES = 1000
 _PAUSE = 0.02
 
 
@@ -62,7 +62,7 @@ def free_port(address: str = "127.0.0.1") -> int:
 
 
 def eventually(condition: Any) -> bool:
-    """True as soon as ``condition()`` is; False when it never was in four seconds."""
+    """True as soon as ``condition()`` is; False when it never was in twenty seconds."""
     for _ in range(_TRIES):
         if condition():
             return True

@@ -207,11 +207,13 @@ def _choice_warnings(desired: DesiredGateway, change: Change | None) -> tuple[Pl
 
 
 def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[str, ...]:
+    """Return who loses the gateway: whoever pins what serves now, or what the last apply left serving."""
     choice = desired.choice
-    if choice.action != "replace" or live is None:
+    pinned = live or desired.materials.certificate.recorded
+    if pinned is None or all(warning.code != "agents-cut-off" for warning in choice.warnings):
         return ()
     new = choice.facts.sha1 if choice.facts else KNOWN_AFTER_APPLY
-    return (f"{desired.gateway.name}: agents that know only thumbprint {live.sha1} cannot connect once {new} serves",)
+    return (f"{desired.gateway.name}: agents that know only thumbprint {pinned.sha1} cannot connect once {new} serves",)
 
 
 def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:

@@ -262,9 +262,7 @@ class GatewayTransaction:
         self.rehearsed_targets = tuple(target.target for target in result.targets if target.opened)
 
     def _endpoints(self) -> Iterator[str]:
-        """Yield the endpoints that have to be free: those that the running gateway does not hold itself."""
-        if self.observed.service.running and self._port_is_live():
-            return
+        """Yield the endpoints that no other program may hold."""
         listen = self.host.gateway.listen
         for address in listen.addresses:
             yield f"{'*' if address == '*' else _kernel_hex(address)}:{listen.port:04X}"

@@ -34,28 +34,33 @@ def presented_identities(context: EstateContext, names: Sequence[str]) -> Iterat
     """Yield what each host presents; one that cannot be reached has an error."""
     for name in names:
         connection = topology.gateway(context.estate, name).connection
-        if not isinstance(connection, SshConnection):
-            continue
-        place = f"{connection.address}:{connection.port}"
-        found = [_presented(str(connection.address), connection.port, kinds) for kinds in _KEY_TYPES]
-        keys = tuple(one for one in found if one is not None)
-        error = (
-            None if keys else f"{place} cannot be reached by SSH, or presents no key: check address, port and firewall"
-        )
-        yield Identity(name, place, keys, error)
+        if isinstance(connection, SshConnection):
+            yield _identity(name, str(connection.address), connection.port)
 
 
-def _presented(address: str, port: int, kinds: Sequence[str]) -> str | None:
-    """Return fingerprint and type of the host key of one kind; None where the host has none or does not answer."""
-    try:
-        with socket.create_connection((address, port), timeout=CONNECT_SECONDS) as connection:
-            transport = paramiko.Transport(connection)
-            try:
-                transport.get_security_options().key_types = tuple(kinds)
-                transport.start_client(timeout=CONNECT_SECONDS)
-                key = transport.get_remote_server_key()
-            finally:
-                transport.close()
-    except (OSError, paramiko.SSHException, EOFError):
-        return None
+def _identity(name: str, address: str, port: int) -> Identity:
+    place = f"{address}:{port}"
+    keys: list[str] = []
+    for kinds in _KEY_TYPES:
+        try:
+            keys.append(_presented(address, port, kinds))
+        except paramiko.ssh_exception.IncompatiblePeer:
+            continue  # it has no key of this kind
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            reason = f"{place} cannot be reached by SSH ({error}): check address, port and firewall"
+            return Identity(name, place, tuple(keys), reason)
+    return Identity(name, place, tuple(keys), None if keys else f"{place} presents no key of a kind known here")
+
+
+def _presented(address: str, port: int, kinds: Sequence[str]) -> str:
+    """Return fingerprint and type of the host key of one kind."""
+    with socket.create_connection((address, port), timeout=CONNECT_SECONDS) as connection:
+        transport = paramiko.Transport(connection)
+        transport.banner_timeout = CONNECT_SECONDS
+        try:
+            transport.get_security_options().key_types = tuple(kinds)
+            transport.start_client(timeout=CONNECT_SECONDS)
+            key = transport.get_remote_server_key()
+        finally:
+            transport.close()
     return f"{key_fingerprint(key)} ({key.get_name()})"

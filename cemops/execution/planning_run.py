@@ -79,7 +79,7 @@ def observe_session(
     for host in session.hosts:
         observation = rollout.observations.get(host.name)
         if observation is None:
-            errors[host.name] = "the host could not be observed: check that sh, coreutils and openssl are there"
+            errors[host.name] = str(rollout.unobserved[host.name])
         else:
             found[host.name] = list(observation.lines)
         report(f"{host.name}: {'observed' if observation else 'failed'}")

@@ -22,12 +22,14 @@ from pydantic import SecretStr
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.output import echo, format_text
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient.client import SSHClient
-from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host, read_output_buffers, write_stdin
+from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 
 from cemops.errors import CemopsError
+from cemops.execution.ssh_exchange import exchange
 from cemops.secret_store import SecretStore
 
 CONNECT_SECONDS = 10
@@ -50,6 +52,14 @@ class HostKeyMismatchError(paramiko.SSHException):
         self.key = key
 
 
+class UnknownHostKeyError(paramiko.SSHException):
+    """The known_hosts file has no key of the host."""
+
+    def __init__(self, key: paramiko.PKey) -> None:
+        super().__init__(f"presented {key_fingerprint(key)} ({key.get_name()})")
+        self.key = key
+
+
 def key_fingerprint(key: paramiko.PKey) -> str:
     """Return the SHA-256 fingerprint as ``ssh-keygen -lf`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
@@ -65,6 +75,14 @@ class _PinnedKey(paramiko.MissingHostKeyPolicy):
         del client, hostname
         if key_fingerprint(key) != self._fingerprint:
             raise HostKeyMismatchError(key)
+
+
+class _KnownKey(paramiko.MissingHostKeyPolicy):
+    """Accepts no key that is not in the known_hosts file."""
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        del client, hostname
+        raise UnknownHostKeyError(key)
 
 
 class _PinnedClient(SSHClient):
@@ -131,6 +149,8 @@ class CheckedSSHConnector(SSHConnector):
                 f"{self.host.data.get('cemops_host_key')}). Somebody may be in between. If the host was set up anew, "
                 "check its key by another way and change connection.host_key."
             ) from None
+        except (paramiko.BadHostKeyException, UnknownHostKeyError) as error:
+            raise ConnectError(self._unknown_sentence(error.key)) from None
         except paramiko.AuthenticationException:
             raise ConnectError(
                 f"{self._place} refuses the log-on of {self._datum('username')}: check its credential"
@@ -153,6 +173,13 @@ class CheckedSSHConnector(SSHConnector):
     def _place(self) -> str:
         return f"{self._datum('address')}:{self._datum('port')}"
 
+    def _unknown_sentence(self, key: paramiko.PKey) -> str:
+        file = self._datum("known_hosts") or "~/.ssh/known_hosts"
+        return (
+            f"The host key is not the one in {file} ({self._place}: presented {key_fingerprint(key)} "
+            f"({key.get_name()})). Check it by another way, then declare it in connection.host_key."
+        )
+
     def _datum(self, name: str) -> Any:  # noqa: ANN401 - host data of several types
         return self.host.data.get(f"cemops_{name}")
 
@@ -174,7 +201,7 @@ class CheckedSSHConnector(SSHConnector):
 
     def _client(self, disabled: Mapping[str, list[str]]) -> SSHClient:
         host_key = self._datum("host_key")
-        client = _PinnedClient(_PinnedKey(host_key) if host_key else paramiko.RejectPolicy())
+        client = _PinnedClient(_PinnedKey(host_key) if host_key else _KnownKey())
         known_hosts = os.devnull if host_key else self._datum("known_hosts")
         try:
             client.connect(  # type: ignore[no-untyped-call]  # pyinfra's client has no annotations
@@ -224,25 +251,27 @@ class CheckedSSHConnector(SSHConnector):
         arguments.pop("_get_pty", None)
         success = arguments.pop("_success_exit_codes", None) or [0]
         unix_command = make_unix_command_for_host(self.state, self.host, command, **arguments)
-        if self.client is None:
+        transport = self.client.get_transport() if self.client is not None else None
+        if transport is None:
             raise OSError(f"{self._place}: not connected")
         self.remote_commands += 1
         logger.debug("Running a command on %s", self.host.name)
         try:
-            stdin_file, stdout, stderr = self.client.exec_command(unix_command.get_raw_value())
-            if stdin:
-                write_stdin(stdin, stdin_file)
-            stdin_file.close()
-            stdin_file.channel.shutdown_write()
-            output = read_output_buffers(
-                stdout, stderr, timeout=timeout, print_output=print_output, print_prefix=self.host.print_prefix
+            status, output = exchange(
+                transport,
+                unix_command.get_raw_value(),
+                stdin,
+                seconds=timeout,
+                said=self._print_line if print_output else None,
             )
-            status = stdout.channel.recv_exit_status()
         except (paramiko.SSHException, EOFError) as error:
             raise OSError(f"{self._place}: the SSH connection failed ({error})") from error
         if status == -1:
             raise OSError(f"{self._place}: the SSH connection was cut while a command ran")
         return status in success, output
+
+    def _print_line(self, stream: str, line: str) -> None:
+        echo(f"{self.host.print_prefix}{line if stream == 'stdout' else format_text(line, 'red')}", err=True)
 
 
 def _algorithms_of(key: paramiko.PKey) -> list[str]:

@@ -47,11 +47,30 @@ await_serving() { # BYTES: until the (new) configuration serves; a reload that e
     main_pid
 }
 
+own_processes() { # the gateway's httpd processes, whoever their parent is
+    binary=$(readlink -f "$httpd")
+    for entry in /proc/[0-9]*; do
+        exe=$(readlink "$entry/exe" 2>/dev/null) && [ "${exe% (deleted)}" = "$binary" ] || continue
+        case $(tr '\0' ' ' <"$entry/cmdline" 2>/dev/null) in *"$root/current/httpd.conf"*) printf '%s ' "${entry#/proc/}" ;; esac
+    done
+}
+
+end_orphans() { # what a killed parent leaves: children that hold the port, and a pid file whose number may be another's
+    rm -f "$run/httpd.pid"
+    for signal in TERM TERM KILL; do
+        orphans=$(own_processes)
+        [ -n "$orphans" ] || return 0
+        kill "-$signal" $orphans 2>/dev/null
+        sleep 0.5
+    done
+}
+
 service_start() {
     log_size
     if [ "$manager" = systemd ]; then
         systemctl start "$unit"
     else
+        main_pid || end_orphans
         ulimit -n "$(ulimit -Hn)" 2>/dev/null
         MALLOC_ARENA_MAX=1 GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
             nohup "$httpd" -f "$root/current/httpd.conf" -k start </dev/null >"$run/start.log" 2>&1
@@ -244,9 +263,12 @@ do_serve() { # MODE SIZING: no new release, only the service
 
 # --- staging ----------------------------------------------------------------------------------------------------------
 
-port_taken() { # ADDRESS:PORT in hex as the kernel writes it, or *:PORT: whether any process listens there
-    while read -r _ local _ state _; do
+port_taken() { # ADDRESS:PORT in hex as the kernel writes it, or *:PORT: whether a process other than our httpd listens there
+    own=
+    main_pid && own=$(ls -l "/proc/$pid/fd" 2>/dev/null)
+    while read -r _ local _ state _ _ _ _ _ inode _; do
         [ "$state" = 0A ] && [ "${local##*:}" = "${1##*:}" ] || continue
+        case $own in *"socket:[$inode]"*) continue ;; esac
         case $1,${local%%:*} in
             '*:'*,* | *,00000000 | *,00000000000000000000000000000000) return 0 ;;
             "${local%%:*}":*,*) return 0 ;;
@@ -283,9 +305,9 @@ do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICA
     stage=$state/stage.$$
     mkdir "$stage" || failed "$stage could not be made"
     trap 'rm -rf "$stage"' EXIT
-    base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched"
+    base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched, run apply again"
     found=$(sha256sum "$stage/payload")
-    [ "${found%% *}" = "$sum" ] || failed "the payload did not arrive whole; nothing was touched"
+    [ "${found%% *}" = "$sum" ] || failed "the payload did not arrive whole; nothing was touched, run apply again"
     if [ -n "$account" ] && ! id -u "$account" >/dev/null 2>&1; then
         useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$account" ||
             failed "account $account could not be made"
@@ -347,7 +369,7 @@ do_rehearse() { # SECONDS PORT FINGERPRINT(openssl's form): a second httpd on a 
         if [ $tries -gt 50 ] || ! kill -0 "$!" 2>/dev/null; then
             reason=$(tail_of "$state/rehearsal/error.log")$(tail_of "$state/rehearsal/start.log")
             end_rehearsal
-            case $reason in *AH00072*) failed "rehearsal port $2 is taken" ;; esac
+            case $reason in *"could not bind to address 127.0.0.1:$2"*) failed "rehearsal port $2 is taken" ;; esac
             failed "the rehearsal did not come up: $reason"
         fi
         sleep 0.1

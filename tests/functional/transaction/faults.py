@@ -1,0 +1,145 @@
+"""Faults for a cemops command: what happens at a named point of the transaction (it runs in the command's process).
+
+A fault is ``{"at": POINT, "do": [ACTION, ...]}``. Points: ``before:STEP``, ``after:STEP`` (a method of
+GatewayTransaction), ``inside:VERB`` (while the host works on that verb of ``transaction.sh``), ``half:VERB`` (half of
+the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``cut`` (SIGKILL of the host's sshd sessions),
+``kill_httpd`` (SIGKILL of the gateway's httpd). Further keys: ``only`` (the host it is for), ``delay`` (seconds into
+``inside``), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind`` (from
+which look on the outside check sees nothing good), ``set`` (constants to replace).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from cemops.execution import gateway_desired, ssh_connector
+from cemops.execution.gateway_host import GatewayHost
+from cemops.execution.gateway_transaction import GatewayTransaction
+from cemops.execution.outside_check import AgentsView
+from cemops.probe.opens import OpensResult
+from cemops.rendering.gateway_httpd import HttpdInputs
+
+Fault = dict[str, Any]
+
+
+def children(pid: int) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()))
+    except OSError:
+        return ()
+
+
+def kill_tree(pid: int) -> None:
+    """End a process and whatever it started, so that nothing of it is left to serve."""
+    for child in children(pid):
+        kill_tree(child)
+    os.kill(pid, signal.SIGKILL)
+
+
+def install(fault: Fault) -> None:
+    """Make the fault happen in this process."""
+    for name, value in fault.get("set", {}).items():
+        module, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(module), constant, value)
+    if "conf" in fault or "live_conf" in fault:
+        _spoil_configuration(fault)
+    if "blind" in fault:
+        _blind(fault)
+    if "at" not in fault:
+        return
+    when, _, place = fault["at"].partition(":")
+    if when in ("before", "after"):
+        _around_step(fault, when, place)
+    else:
+        _in_remote_command(fault, when, place)
+
+
+def _act(fault: Fault, host: GatewayHost) -> None:
+    root = Path(host.gateway.root)
+    for action in fault["do"]:
+        if action == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif action == "kill_httpd":
+            kill_tree(int((root / "run" / "httpd.pid").read_text("ascii")))
+        elif action == "cut":
+            for session in children(int((root.parent / "sshd" / "sshd.pid").read_text("ascii"))):
+                os.kill(session, signal.SIGKILL)
+            time.sleep(0.2)
+        else:
+            raise ValueError(action)
+
+
+def _meant(fault: Fault, host: str) -> bool:
+    return bool(fault.get("only", host) == host)
+
+
+def _around_step(fault: Fault, when: str, step: str) -> None:
+    original = getattr(GatewayTransaction, step)
+
+    @wraps(original)
+    def wrapped(self: GatewayTransaction) -> None:
+        if when == "before" and _meant(fault, self.host.name):
+            _act(fault, self.host)
+        original(self)
+        if when == "after" and _meant(fault, self.host.name):
+            _act(fault, self.host)
+
+    setattr(GatewayTransaction, step, wrapped)
+
+
+def _in_remote_command(fault: Fault, when: str, verb: str) -> None:
+    original: Callable[..., tuple[str, ...]] = GatewayHost.run
+    write_stdin: Callable[[str, Any], None] = vars(ssh_connector)["write_stdin"]
+
+    def half(host: GatewayHost, text: str, stdin: Any) -> None:
+        vars(ssh_connector)["write_stdin"] = write_stdin
+        stdin.write(text[: len(text) // 2])
+        stdin.flush()
+        time.sleep(0.2)
+        _act(fault, host)
+
+    def run(self: GatewayHost, asked: str, *arguments: Any, **keywords: Any) -> tuple[str, ...]:
+        if asked == verb and _meant(fault, self.name):
+            if when == "half":
+                vars(ssh_connector)["write_stdin"] = partial(half, self)
+            else:
+                gevent.spawn_later(fault["delay"], _act, fault, self)
+        return original(self, asked, *arguments, **keywords)
+
+    setattr(GatewayHost, "run", run)  # noqa: B010 - mypy allows no assignment to a method
+
+
+def _spoil_configuration(fault: Fault) -> None:
+    render: Callable[[HttpdInputs], str] = vars(gateway_desired)["render_httpd_conf"]
+
+    def spoilt(inputs: HttpdInputs) -> str:
+        if not _meant(fault, inputs.fqdn.partition(".")[0]):
+            return render(inputs)
+        more: str = fault.get("conf", "") + ("" if inputs.log_dir else fault.get("live_conf", ""))
+        return render(inputs) + more
+
+    vars(gateway_desired)["render_httpd_conf"] = spoilt
+
+
+def _blind(fault: Fault) -> None:
+    look = AgentsView.look
+    looks: list[str] = []
+
+    def blinded(self: AgentsView, dial: Callable[[], Any], thumbprint: str) -> OpensResult:
+        result = look(self, dial, thumbprint)
+        if not _meant(fault, self.gateway.name):
+            return result
+        looks.append(self.gateway.name)
+        return result if len(looks) < fault["blind"] else replace(result, ok=False, faults=("planted: nothing opens",))
+
+    setattr(AgentsView, "look", blinded)  # noqa: B010 - as above

@@ -1,0 +1,52 @@
+"""A process that runs cemops commands one after the other, each in a fork of its own that may be killed.
+
+It reads one JSON object a line (``arguments``, ``environment``, ``fault``, ``out``, ``err``) and answers each with the
+exit code (minus the signal's number where the command was killed). cemops is imported once, which is what makes many
+commands cheap; a fork shares nothing else with the next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from gevent import monkey
+
+from cemops.cli.main import run  # patches the process as the command itself does
+from tests.functional.transaction.faults import install
+
+_fork = monkey.get_original("os", "fork")
+_waitpid = monkey.get_original("os", "waitpid")
+
+
+def _become(request: dict[str, Any]) -> None:
+    os.environ.update(request["environment"])
+    for name, number in (("out", 1), ("err", 2)):
+        descriptor = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(descriptor, number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if request["fault"]:
+        install(request["fault"])
+    code = run(request["arguments"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        pid = _fork()
+        if pid == 0:
+            try:
+                _become(json.loads(line))
+            finally:
+                os._exit(70)
+        _, status = _waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

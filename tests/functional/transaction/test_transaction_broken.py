@@ -1,0 +1,87 @@
+"""Releases that do not work: in the rehearsal, at the switch, in the check from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.transaction.bench import Bench
+
+pytestmark = pytest.mark.slow
+
+UNBINDABLE = "Listen 192.0.2.1:9\n"
+"""``httpd -t`` says OK to an address that the machine does not have."""
+
+
+def test_what_fails_its_rehearsal_is_never_switched_to(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    live, main = bench.live("gw1"), bench.main_pid("gw1")
+    said = bench.apply("--limit", "gw1", fault={"conf": UNBINDABLE})
+    assert said.code == 1
+    assert "the rehearsal did not come up" in said.err
+    assert "192.0.2.1" in said.err
+    assert (bench.live("gw1"), bench.main_pid("gw1")) == (live, main)
+    assert bench.serves("gw1")
+    assert not bench.rehearsals("gw1")
+
+
+def test_what_ends_httpd_at_the_switch_is_taken_back_and_httpd_started(bench: Bench) -> None:
+    bench.list_new_name("gw1", "gw2")
+    live, other = bench.live("gw1"), bench.live("gw2")
+    said = bench.apply(fault={"live_conf": UNBINDABLE, "only": "gw1"})
+    assert said.code == 1
+    assert "httpd did not come up with release" in said.err
+    assert bench.live("gw1") == live
+    assert not bench.pending("gw1")
+    assert bench.serves("gw1")
+    assert bench.live("gw2") == other
+    assert "left alone, because gw1 was rolled back" in said.err
+
+
+def test_what_fails_the_check_from_outside_is_reverted_at_once_and_stops_the_rest(bench: Bench) -> None:
+    new = bench.list_new_name("gw1", "gw2")
+    live, other = bench.live("gw1"), bench.live("gw2")
+    said = bench.apply(fault={"blind": 2, "only": "gw1"})
+    assert said.code == 1
+    assert "failed its check from outside and was reverted: planted: nothing opens" in said.err
+    assert "left alone, because gw1 was rolled back; see why, then run apply again" in said.err
+    assert (bench.live("gw1"), bench.live("gw2")) == (live, other)
+    assert not bench.pending("gw1")
+    assert bench.serves("gw1")
+    assert not bench.opens("gw1", new)
+
+
+def test_a_waiting_switch_that_does_not_work_is_reverted_by_the_next_apply(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    bench.edit_gateway("gw1", confirm_seconds=60)
+    live = bench.live("gw1")
+    bench.apply("--limit", "gw1", fault={"at": "after:switch", "do": ["die"]})
+    assert bench.pending("gw1")
+    said = bench.apply("--limit", "gw1", fault={"blind": 1})
+    assert said.code == 1
+    assert "was reverted" in said.err
+    assert bench.live("gw1") == live
+    assert bench.serves("gw1")
+
+
+def test_an_unreachable_gateway_does_not_stop_the_others(bench: Bench) -> None:
+    new = bench.list_new_name("gw1", "gw2")
+
+    def change(document: dict[str, list[dict[str, dict[str, int]]]]) -> None:
+        document["gateways"][0]["connection"]["port"] += 1
+
+    bench.edit(change)
+    said = bench.apply()
+    assert said.code == 1
+    assert "gw1: UNREACHABLE" in said.out
+    assert bench.opens("gw2", new)
+
+
+def test_a_gateway_that_cannot_be_dialled_from_outside_is_not_touched(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    bench.edit_gateway("gw1", public_address="127.0.0.9")
+    live = bench.live("gw1")
+    said = bench.apply("--limit", "gw1")
+    assert said.code == 1
+    assert "127.0.0.9" in said.err
+    assert "nothing was touched" in said.err
+    assert bench.live("gw1") == live

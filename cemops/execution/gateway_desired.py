@@ -26,7 +26,7 @@ from cemops.planning.materials import AuthorityMaterial, GatewayMaterials
 from cemops.planning.release import RELEASE_FOLDER
 from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import gateway_sizing
-from cemops.rendering.gateway_httpd import HttpdInputs, render_httpd_conf
+from cemops.rendering.gateway_httpd import ADDRESSES_OF_THE_MACHINE_ITSELF, HttpdInputs, render_httpd_conf
 from cemops.rendering.gateway_unit import GatewayUnitInputs, render_gateway_unit
 from cemops.secret_store import SecretStore
 
@@ -168,7 +168,7 @@ def _httpd_inputs(
     tls = f"{gateway.root}/tls/{stem or KNOWN_AFTER_APPLY}"
     account = gateway.service.account if observed.uid == 0 and gateway.service.manager == "direct" else None
     lists = [material.crl is not None or material.will_make_crl for material in materials.authorities]
-    own = () if topology.is_on_loopback(gateway) else ("127.0.0.1", "::1", *_global(observed.own_addresses))
+    own = () if topology.is_on_loopback(gateway) else _own_addresses(observed.own_addresses)
     return HttpdInputs(
         modules_dir=observed.httpd.modules_dir if observed.httpd else "/usr/lib/apache2/modules",
         fqdn=gateway.fqdn,
@@ -189,9 +189,10 @@ def _httpd_inputs(
     )
 
 
-def _global(addresses: Sequence[str]) -> tuple[str, ...]:
-    """Sort the gateway's own addresses: their order on the host must change no release. Loopback is listed anyway."""
-    return tuple(sorted(address for address in addresses if address not in ("127.0.0.1", "::1")))
+def _own_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return what ProxyBlock lists. Sorted: the order of the addresses on the host must change no release."""
+    own = sorted(set(addresses) - set(ADDRESSES_OF_THE_MACHINE_ITSELF))
+    return (*ADDRESSES_OF_THE_MACHINE_ITSELF, *own)
 
 
 def _release_files(inputs: HttpdInputs, materials: GatewayMaterials) -> dict[str, str | None]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cemops.model.hierarchy import upwards
 from cemops.model.reference_problem import ReferenceProblem
-from cemops.model.referenced_names import references
 from cemops.model.text import shown
 
 if TYPE_CHECKING:
@@ -48,28 +47,6 @@ def root_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
                 path,
                 f"{server.root_authority} is the root of {authority.notification_server}, not of"
                 f" {server.name}: each Notification Server has its own",
-                "CE-01",
-            )
-
-
-def issuing_authorities(estate: Estate) -> Iterator[ReferenceProblem]:
-    """Find ``issued_by`` that names an authority which cannot issue a server's certificate."""
-    for reference in references(estate):
-        authority = estate.authorities.get(reference.name)
-        if reference.path[-1] != "issued_by" or authority is None:
-            continue
-        if authority.source == "external":
-            yield ReferenceProblem(
-                reference.path,
-                f"{reference.name} is external, so there is no key to issue with: have the certificate made"
-                " there and declare it as pfx",
-                "CE-11",
-            )
-        elif authority.kind == "ns-root":
-            yield ReferenceProblem(
-                reference.path,
-                f"{reference.name} is an ns-root, which issues agents' certificates: name a site-server-root"
-                " or a gateway-ca",
                 "CE-01",
             )
 

@@ -21,7 +21,6 @@ CHECKS = (
     name_checks.reserved_names,
     belonging_checks.parent_cycles,
     belonging_checks.root_authorities,
-    belonging_checks.issuing_authorities,
     belonging_checks.internet_site_servers,
     belonging_checks.foreign_policies,
     belonging_checks.organizational_groups,

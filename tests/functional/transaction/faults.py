@@ -16,13 +16,14 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partialmethod, wraps
 from pathlib import Path
 from typing import Any
 
 import gevent
+import paramiko
 
-from cemops.execution import gateway_desired, ssh_connector
+from cemops.execution import gateway_desired
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_transaction import GatewayTransaction
 from cemops.execution.outside_check import AgentsView
@@ -99,24 +100,24 @@ def _around_step(fault: Fault, when: str, step: str) -> None:
 
 def _in_remote_command(fault: Fault, when: str, verb: str) -> None:
     original: Callable[..., tuple[str, ...]] = GatewayHost.run
-    write_stdin: Callable[[str, Any], None] = vars(ssh_connector)["write_stdin"]
+    sendall: Callable[[paramiko.Channel, bytes], None] = paramiko.Channel.sendall
 
-    def half(host: GatewayHost, text: str, stdin: Any) -> None:
-        vars(ssh_connector)["write_stdin"] = write_stdin
-        stdin.write(text[: len(text) // 2])
-        stdin.flush()
-        time.sleep(0.2)
+    def send_half(host: GatewayHost, channel: paramiko.Channel, content: bytes) -> None:
+        setattr(paramiko.Channel, "sendall", sendall)  # noqa: B010 - mypy allows no assignment to a method
+        sendall(channel, content[: len(content) // 2])
+        gevent.sleep(0.2)
         _act(fault, host)
 
     def run(self: GatewayHost, asked: str, *arguments: Any, **keywords: Any) -> tuple[str, ...]:
         if asked == verb and _meant(fault, self.name):
             if when == "half":
-                vars(ssh_connector)["write_stdin"] = partial(half, self)
+                half = partialmethod(lambda channel, content: send_half(self, channel, content))
+                setattr(paramiko.Channel, "sendall", half)  # noqa: B010 - as above
             else:
                 gevent.spawn_later(fault["delay"], _act, fault, self)
         return original(self, asked, *arguments, **keywords)
 
-    setattr(GatewayHost, "run", run)  # noqa: B010 - mypy allows no assignment to a method
+    setattr(GatewayHost, "run", run)  # noqa: B010 - as above
 
 
 def _spoil_configuration(fault: Fault) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from typing import Any
 
 from gevent import monkey
@@ -41,6 +42,8 @@ def main() -> None:
         if pid == 0:
             try:
                 _become(json.loads(line))
+            except BaseException:  # noqa: BLE001 - whatever it is, it must be seen, and this fork must end here
+                traceback.print_exc()
             finally:
                 os._exit(70)
         _, status = _waitpid(pid, 0)

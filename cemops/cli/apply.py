@@ -63,7 +63,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
         with progress("Observing", len(managed)) as lines:
             made = plan_session(rollout, session, names, lines.done)
         if output == "text":
-            show_plan(made, color=not no_color)
+            show_plan(made, color=not no_color, brief=True)
         if made.has_changes:
             _pass_guards(rollout, made, accept_lockout)
             if not yes and not typer.confirm("Apply these changes?", err=True):

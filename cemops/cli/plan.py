@@ -39,6 +39,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is something to change.")
     ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Leave out the text of new files.")] = False,
     output: Annotated[
         Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
     ] = "text",
@@ -55,11 +56,14 @@ def plan(  # noqa: PLR0913 - one parameter an option
     stop_on_errors(context, time)
     rollout = GatewayRollout(context, time)
     names = wanted_hosts(context.estate, names_of(limit))
-    made = plan_record(rollout, read_record(observed), names) if observed else planned_live(rollout, names)
+    if observed is None:
+        made = planned_live(rollout, names)
+    else:
+        made = plan_record(rollout, read_record(observed, context.estate.estate), names)
     if output == "json":
         typer.echo(json.dumps(plan_document(made), indent=2))
     else:
-        show_plan(made, color=not no_color)
+        show_plan(made, color=not no_color, brief=brief)
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
 
 

@@ -13,9 +13,9 @@ from cemops.rendering.plan_text import plan_text
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "-": "red", "?": "cyan"}
 
 
-def show_plan(plan: Plan, *, color: bool) -> None:
+def show_plan(plan: Plan, *, color: bool, brief: bool = False) -> None:
     """Print a plan as text."""
-    text = plan_text(plan)
+    text = plan_text(plan, brief=brief)
     if not color or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         typer.echo(text)
         return

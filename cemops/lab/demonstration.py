@@ -21,7 +21,7 @@ StepName = Literal["up", "validate", "plan", "apply", "replan", "probe", "down"]
 
 _COMMANDS: tuple[tuple[StepName, str, tuple[str, ...]], ...] = (
     ("validate", "is the estate sound?", ("validate",)),
-    ("plan", "what would change? (nothing is changed)", ("plan",)),
+    ("plan", "what would change? (nothing is changed)", ("plan", "--brief")),
     ("apply", "change it: each gateway rehearsed, switched, checked from outside", ("apply", "--yes")),
     ("replan", "what is left to change? (must be nothing)", ("plan", "--detailed-exitcode")),
     ("probe", "what gets through, and what does not, as an agent sees it", ("probe",)),

@@ -9,6 +9,8 @@ from typing import Any
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, summarize
 
 WIDTH = 80
+_DIFF_HEAD = 3
+"""Lines of a new file's diff before its first line: the two names and the position."""
 _SIGNS = {
     Action.CREATE: "+",
     Action.DELIVER: "+",
@@ -27,18 +29,20 @@ _STATUS = {
 }
 
 
-def plan_text(plan: Plan) -> str:
-    """Return the whole plan as text, ending with its summary."""
-    lines = [line for host in plan.hosts for line in _host_lines(host)]
+def plan_text(plan: Plan, *, brief: bool = False) -> str:
+    """Return the plan as text, ending with its summary; ``brief`` leaves out the text of new files."""
+    lines = [line for host in plan.hosts for line in _host_lines(host, brief=brief)]
     return "\n".join([*lines, *_cut_off_lines(plan), _summary(plan)])
 
 
-def change_lines(change: Change, *, diff: bool = True) -> Iterator[str]:
-    """Yield one change: what, why, before and after, its diff, its warnings."""
+def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> Iterator[str]:
+    """Yield one change: what, why, before and after, its diff (``brief``: not that of a new file), its warnings."""
     yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}"
     yield from _wrapped(change.reason, "      ")
     yield from _data_lines(change.before, change.after)
-    if diff and change.diff:
+    if brief and change.diff and change.action is Action.CREATE:
+        yield f"      {change.diff.count(chr(10)) - _DIFF_HEAD} lines (`cemops plan` shows them)"
+    elif diff and change.diff:
         yield from (f"      {line}" for line in change.diff.splitlines())
     for warning in change.warnings:
         yield from _warning_lines(warning, "      ")
@@ -50,13 +54,13 @@ def warning_lines(plan: HostPlan) -> Iterator[str]:
         yield f"warning {warning.code}: {warning.message}{_fact(warning)}"
 
 
-def _host_lines(host: HostPlan) -> Iterator[str]:
+def _host_lines(host: HostPlan, *, brief: bool) -> Iterator[str]:
     status = _STATUS[host.status] if host.managed else "not managed yet"
     yield f"{host.host}: {status}"
     if host.error:
         yield from _wrapped(host.error, "    ")
     for change in host.changes:
-        yield from change_lines(change)
+        yield from change_lines(change, brief=brief)
     for warning in host.warnings:
         yield from _warning_lines(warning, "  ")
     yield ""

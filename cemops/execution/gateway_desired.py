@@ -21,7 +21,7 @@ from cemops.pki.gateway_materials import gateway_materials
 from cemops.pki.inspection import certificate_facts, certificates_from_bytes, crl_facts, crl_from_bytes
 from cemops.planning.certificate_choice import CertificateChoice, choose_certificate
 from cemops.planning.changes import KNOWN_AFTER_APPLY
-from cemops.planning.gateway import CLIENT_CA, CLIENT_CRL, CONFIGURATION, DesiredGateway
+from cemops.planning.desired_gateway import CLIENT_CA, CLIENT_CRL, CONFIGURATION, DesiredGateway
 from cemops.planning.materials import AuthorityMaterial, GatewayMaterials
 from cemops.planning.release import RELEASE_FOLDER
 from cemops.planning.revocation import LiveTrust

@@ -12,7 +12,7 @@ from pyinfra.api.host import Host
 from cemops.errors import HostError
 from cemops.execution.ssh_connector import CheckedSSHConnector
 from cemops.model.gateways import Gateway
-from cemops.planning.gateway import UNIT
+from cemops.planning.desired_gateway import UNIT
 from cemops.probe.streams import Stream, ssh_dial
 
 TRANSACTION = files("cemops.execution.remote").joinpath("transaction.sh").read_text("utf-8")

@@ -25,7 +25,8 @@ from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
 from cemops.pki.gateway_materials import make_missing
 from cemops.planning.change_window import closed_sentence
-from cemops.planning.gateway import UNIT, GatewayPlan, plan_gateway
+from cemops.planning.desired_gateway import UNIT
+from cemops.planning.gateway import GatewayPlan, plan_gateway
 
 FRESH_SECONDS = 60.0
 """An observation that is older than this is not acted on: the host is observed again before it is changed."""

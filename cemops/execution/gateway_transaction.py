@@ -27,7 +27,8 @@ from cemops.execution.outside_check import DIAL_SECONDS, AgentsView
 from cemops.model import topology
 from cemops.model.observed import ObservedGateway
 from cemops.pki.gateway_materials import gateway_key_pem, record_live
-from cemops.planning.gateway import DesiredGateway, GatewayPlan
+from cemops.planning.desired_gateway import DesiredGateway
+from cemops.planning.gateway import GatewayPlan
 from cemops.planning.release import Release
 from cemops.planning.service import ServiceStep, sizing_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -16,11 +17,12 @@ from cemops.errors import CemopsError, HostError, UsageError
 from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.session import Session
+from cemops.model import topology
 from cemops.model.estate import Estate
 from cemops.model.observed import ObservedGateway
 from cemops.planning.changes import HostPlan, HostStatus, Plan, host_status
 from cemops.planning.gateway import GatewayPlan
-from cemops.planning.unmanaged import is_managed_gateway, unmanaged_hosts
+from cemops.planning.unmanaged import is_managed_gateway, unmanaged_hosts, unmanaged_of_gateway
 
 Report = Callable[[str], None]
 
@@ -108,12 +110,20 @@ def assemble(
     digests: Mapping[str, str],
 ) -> Plan:
     """Put the hosts' plans together, in the order of the estate."""
-    unmanaged = {plan.host: plan for plan in unmanaged_hosts(context.estate)}
-    hosts = tuple(plan for plan in (found.get(name) or unmanaged.get(name) for name in names) if plan is not None)
+    plans = {plan.host: plan for plan in unmanaged_hosts(context.estate)}
+    plans |= {name: _with_unmanaged(context.estate, plan) for name, plan in found.items()}
+    hosts = tuple(plans[name] for name in names if name in plans)
     observed_digest = _digest({host.host: digests.get(host.host, "") for host in hosts})
     created = now.isoformat(timespec="seconds")
     identity = _digest({"observed": observed_digest, "created": created, "changes": repr(hosts)})
     return Plan(context.estate.estate, identity.removeprefix("sha256:")[:12], created, hosts, observed_digest)
+
+
+def _with_unmanaged(estate: Estate, plan: HostPlan) -> HostPlan:
+    """Name what no deploy manages in the plan of a host that could not be planned, too."""
+    known = {change.id for change in plan.changes}
+    missing = (change for change in unmanaged_of_gateway(topology.gateway(estate, plan.host)) if change.id not in known)
+    return replace(plan, changes=(*plan.changes, *missing))
 
 
 def observation_digest(observed: ObservedGateway) -> str:

@@ -7,14 +7,11 @@ they are known only after apply (a certificate or CRL that is still to be made).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cemops.model.certificates import CertificateFacts
-from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
-from cemops.planning.certificate_choice import CertificateChoice
 from cemops.planning.changes import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -23,41 +20,13 @@ from cemops.planning.changes import (
     Resource,
     unified_diff,
 )
+from cemops.planning.desired_gateway import UNIT, DesiredGateway
 from cemops.planning.host_fitness import Wanted, judge_host
-from cemops.planning.materials import GatewayMaterials
-from cemops.planning.release import Release, digest_of, settle_release, shown
+from cemops.planning.release import Release, settle_release
+from cemops.planning.release_changes import release_changes
 from cemops.planning.revocation import LiveTrust, judge_trust
 from cemops.planning.service import Coming, ServiceStep, plan_service
-from cemops.planning.sizing import Sizing
 from cemops.planning.unmanaged import unmanaged_of_gateway
-
-CONFIGURATION = "httpd.conf"
-CLIENT_CA = "client-ca.pem"
-CLIENT_CRL = "client-crl.pem"
-UNIT = "cemops-gateway.service"
-"""Name of the systemd unit; a host carries one gateway."""
-
-
-@dataclass(frozen=True)
-class DesiredGateway:
-    """One gateway as the estate, PKI and rendering want it."""
-
-    gateway: Gateway
-    files: Mapping[str, str | None]
-    """Text of the release's files; None where it is known after apply."""
-    choice: CertificateChoice
-    certificate_stem: str | None
-    """``ROOT/tls/<stem>.crt`` and ``.key``; None where the certificate is still to be made."""
-    certificate_pem: str | None
-    """The certificate file's text, chain included."""
-    materials: GatewayMaterials
-    sizing: Sizing
-    unit: str | None = None
-    """Text of the systemd unit, where the service manager is systemd."""
-    hosts: tuple[str, ...] = ()
-    """Each listed name, once (IG-13)."""
-    on_loopback: bool = False
-    """A lab: everything is on loopback, and names may resolve to it."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +67,7 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
     account = _account_change(desired, observed)
     place_certificate, certificate = _certificate_change(desired, observed, live.certificate)
     unit = _unit_change(desired, observed)
-    files = tuple(_file_changes(desired, observed, trust.warnings)) if switch else ()
+    files = tuple(release_changes(desired, observed, trust.warnings)) if switch else ()
     coming = Coming(release=switch, unit=desired.unit is not None and desired.unit != observed.service.unit)
     service = plan_service(host, desired.sizing, observed, coming)
     changes = [
@@ -234,73 +203,3 @@ def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change |
         after={"enabled": True},
         diff=unified_diff(service.unit, desired.unit, UNIT),
     )
-
-
-def _file_changes(
-    desired: DesiredGateway, observed: ObservedGateway, trust_warnings: Sequence[PlanWarning]
-) -> Iterable[Change]:
-    """Yield a change for each file of the release that the live one does not hold just so."""
-    differing = [name for name in desired.files if not _same(desired, observed, name)]
-    for name in differing:
-        yield _file_change(desired, observed, name, trust_warnings if name == _bearer(differing) else ())
-    for name in sorted(set(_live_names(observed)) - set(desired.files)):
-        before = shown(observed.live_files.get(name), observed.current)
-        yield Change(
-            desired.gateway.name,
-            Resource.CRL if name == CLIENT_CRL else Resource.FILE,
-            name,
-            Action.DELETE,
-            "it is no part of the release",
-            diff=unified_diff(before, None, name) if before is not None else None,
-        )
-    if not differing and set(_live_names(observed)) <= set(desired.files):
-        yield Change(
-            desired.gateway.name,
-            Resource.FILE,
-            CONFIGURATION,
-            Action.UPDATE,
-            "the live release was touched by hand (permissions, or `current` points elsewhere)",
-            before={"release": observed.current},
-            after={"release": "a new folder with the same content"},
-        )
-
-
-def _bearer(differing: Sequence[str]) -> str:
-    """Which change carries the warnings about CAs and CRLs."""
-    return next((name for name in (CLIENT_CRL, CLIENT_CA) if name in differing), differing[0])
-
-
-def _live_names(observed: ObservedGateway) -> Iterable[str]:
-    return observed.releases.get(observed.current, {}) if observed.current else ()
-
-
-def _same(desired: DesiredGateway, observed: ObservedGateway, name: str) -> bool:
-    wanted = desired.files[name]
-    return wanted is not None and shown(wanted, None) == shown(observed.live_files.get(name), observed.current)
-
-
-def _file_change(
-    desired: DesiredGateway, observed: ObservedGateway, name: str, warnings: Sequence[PlanWarning]
-) -> Change:
-    before = shown(observed.live_files.get(name), observed.current)
-    after = shown(desired.files[name], None)
-    return Change(
-        desired.gateway.name,
-        Resource.CRL if name == CLIENT_CRL else Resource.FILE,
-        name,
-        Action.CREATE if before is None else Action.UPDATE,
-        _file_reason(name, first=before is None),
-        before=None if before is None else {"release": observed.current},
-        after={"content": KNOWN_AFTER_APPLY} if after is None else {"digest": digest_of({name: after})},
-        diff=None if after is None else unified_diff(before, after, name),
-        warnings=tuple(warnings),
-    )
-
-
-def _file_reason(name: str, *, first: bool) -> str:
-    what = {
-        CONFIGURATION: "the configuration of httpd (IG-01, IG-02)",
-        CLIENT_CA: "the CAs whose agents are let in (C-01)",
-        CLIENT_CRL: "the certificates that are revoked (CE-08)",
-    }.get(name, name)
-    return f"the host does not have {what}" if first else f"the host has another version of {what}"

@@ -19,7 +19,8 @@ from cemops.model.observed import (
     ObservedService,
 )
 from cemops.planning.certificate_choice import choose_certificate
-from cemops.planning.gateway import DesiredGateway, GatewayPlan
+from cemops.planning.desired_gateway import DesiredGateway
+from cemops.planning.gateway import GatewayPlan
 from cemops.planning.materials import AuthorityMaterial, GatewayCertificateMaterial, GatewayMaterials
 from cemops.planning.release import RELEASE_FOLDER
 from cemops.planning.revocation import LiveTrust

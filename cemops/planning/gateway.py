@@ -156,7 +156,9 @@ def _certificate_change(
         after=_certificate_data(choice.facts) or {"sha1": KNOWN_AFTER_APPLY, "sha256": KNOWN_AFTER_APPLY},
         warnings=choice.warnings,
     )
-    return not in_place, change
+    # What is delivered is put there even where files of that name are: an interrupted or foreign hand may have left
+    # a key that is another's.
+    return choice.action != "keep" or not in_place, change
 
 
 def _certificate_data(facts: CertificateFacts | None) -> dict[str, str] | None:

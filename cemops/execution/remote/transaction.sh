@@ -266,8 +266,8 @@ do_serve() { # MODE SIZING: no new release, only the service
 port_taken() { # ADDRESS:PORT in hex as the kernel writes it, or *:PORT: whether a process other than our httpd listens there
     own=
     main_pid && own=$(ls -l "/proc/$pid/fd" 2>/dev/null)
-    while read -r _ local _ state _ _ _ _ _ inode _; do
-        [ "$state" = 0A ] && [ "${local##*:}" = "${1##*:}" ] || continue
+    while read -r _ local _ status _ _ _ _ _ inode _; do
+        [ "$status" = 0A ] && [ "${local##*:}" = "${1##*:}" ] || continue
         case $own in *"socket:[$inode]"*) continue ;; esac
         case $1,${local%%:*} in
             '*:'*,* | *,00000000 | *,00000000000000000000000000000000) return 0 ;;

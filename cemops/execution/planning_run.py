@@ -22,7 +22,7 @@ from cemops.model.estate import Estate
 from cemops.model.observed import ObservedGateway
 from cemops.planning.changes import HostPlan, HostStatus, Plan, host_status
 from cemops.planning.gateway import GatewayPlan
-from cemops.planning.unmanaged import is_managed_gateway, unmanaged_hosts, unmanaged_of_gateway
+from cemops.planning.unmanaged import is_managed_gateway, perimeter_firewalls, unmanaged_hosts, unmanaged_of_gateway
 
 Report = Callable[[str], None]
 
@@ -36,6 +36,8 @@ def wanted_hosts(estate: Estate, limit: Sequence[str]) -> tuple[str, ...]:
         "gateways": tuple(gateway.name for gateway in estate.gateways),
         "notification_servers": tuple(server.name for server in estate.notification_servers),
         "site_servers": tuple(server.name for server in estate.site_servers),
+        "perimeter": tuple(name for _, name in perimeter_firewalls(estate)),
+        "security_manager_plus": tuple(server.name for server in estate.security_manager_plus),
     }
     every = tuple(name for names in groups.values() for name in names)
     unknown = [name for name in limit if name not in groups and name not in every]

@@ -53,25 +53,35 @@ def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
 
 
 def unmanaged_hosts(estate: Estate) -> tuple[HostPlan, ...]:
-    """Return a plan for each machine that has a connection and no deploy: nothing of it is looked at."""
+    """Return a plan for each declared machine that no deploy manages: nothing of it is looked at.
+
+    Servers without a ``connection`` are declared for others to refer to, and are not machines to manage.
+    """
     machines = [
-        *(("Notification Server", server.name, server.connection) for server in estate.notification_servers),
-        *(("site server", server.name, server.connection) for server in estate.site_servers),
+        *(("Notification Server", one.name) for one in estate.notification_servers if one.connection is not None),
+        *(("site server", one.name) for one in estate.site_servers if one.connection is not None),
         *(
-            (f"{gateway.platform} gateway ({gateway.layout})", gateway.name, gateway.connection)
-            for gateway in estate.gateways
-            if not is_managed_gateway(gateway)
+            (f"{one.platform} gateway ({one.layout})", one.name)
+            for one in estate.gateways
+            if one.connection is not None and not is_managed_gateway(one)
         ),
+        *((f"{kind} firewall", name) for kind, name in perimeter_firewalls(estate)),
+        *(("Security Manager Plus server", one.name) for one in estate.security_manager_plus),
     ]
     return tuple(
         HostPlan(name, HostStatus.IN_SYNC, changes=(_unmanaged_machine(kind, name),), managed=False)
-        for kind, name, connection in machines
-        if connection is not None
+        for kind, name in machines
     )
 
 
+def perimeter_firewalls(estate: Estate) -> tuple[tuple[str, str], ...]:
+    """Return kind and name of each declared firewall of the perimeter (PT-07); they have no name of their own."""
+    declared = {"perimeter.external": estate.perimeter.external, "perimeter.internal": estate.perimeter.internal}
+    return tuple((firewall.kind, name) for name, firewall in declared.items() if firewall is not None)
+
+
 def _unmanaged_machine(kind: str, name: str) -> Change:
-    message = f"{kind} {name} is declared with a connection, but cemops does not manage it yet; it was not looked at"
+    message = f"{kind} {name} is declared, but cemops does not manage it yet; it was not looked at"
     return Change(
         name,
         Resource.MACHINE,

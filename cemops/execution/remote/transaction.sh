@@ -181,8 +181,13 @@ revert() { # back to what served before; httpd is started if it is gone
     rm -f "$settling"
 }
 
-do_deadman() { # TOKEN SECONDS
+do_deadman() { # TOKEN SECONDS SWITCH-PID: waits for SECONDS after the switch serves, or has died, and goes back
     sleep "$2"
+    tries=0
+    while lives "$3" && [ $tries -lt 120 ]; do tries=$((tries + 1)); sleep 1; done # a restart takes its time
+    left=0
+    [ -r "$state/served" ] && read -r served until <"$state/served" && [ "$served" = "$1" ] && left=$((until - $(now)))
+    [ $left -gt 0 ] && sleep "$left"
     claim "$1" || exit 0
     if [ "$(field "$settling" confirmed)" = 1 ]; then rm -f "$settling"; else revert; fi
 }
@@ -204,11 +209,11 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
         "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" >"$coming"
     if [ "$manager" = systemd ]; then
         systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
-            /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" ||
+            /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ ||
             failed "the dead-man timer could not be started; nothing was switched"
         printf 'timer \n' >>"$coming"
     else
-        nohup sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" </dev/null >/dev/null 2>&1 &
+        nohup sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ </dev/null >/dev/null 2>&1 &
         printf 'timer %s\n' "$!" >>"$coming"
     fi
     ln "$coming" "$state/pending" 2>/dev/null || { rm -f "$coming"; failed "another switch waits for its confirmation; run apply again to settle it"; }
@@ -219,6 +224,7 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
         claim "$1" && revert
         failed "$reason"
     fi
+    write "$state/served" "$1 $(($(now) + $4))"
 }
 
 do_confirm() { # TOKEN KEEP

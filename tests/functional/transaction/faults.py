@@ -5,7 +5,8 @@ GatewayTransaction), ``inside:VERB`` (while the host works on that verb of ``tra
 the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``cut`` (SIGKILL of the host's sshd sessions),
 ``kill_httpd`` (SIGKILL of the gateway's httpd). Further keys: ``only`` (the host it is for), ``delay`` (seconds into
 ``inside``), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind`` (from
-which look on the outside check sees nothing good), ``set`` (constants to replace).
+which look on the outside check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set`` (constants to
+replace).
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from typing import Any
 
 import gevent
 import paramiko
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
 
-from cemops.execution import gateway_desired
+from cemops.execution import gateway_desired, gateway_transaction
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_transaction import GatewayTransaction
 from cemops.execution.outside_check import AgentsView
@@ -56,6 +60,9 @@ def install(fault: Fault) -> None:
         _spoil_configuration(fault)
     if "blind" in fault:
         _blind(fault)
+    if "wrong_key" in fault:
+        other = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        vars(gateway_transaction)["gateway_key_pem"] = lambda *_: SecretStr(other.decode())
     if "at" not in fault:
         return
     when, _, place = fault["at"].partition(":")

@@ -169,10 +169,11 @@ class GatewayTransaction:
         try:
             self.check()
         except CemopsError as error:
-            self.host.run("revert", [self.token], seconds=STAGE_SECONDS)
+            lines = self.host.run("revert", [self.token], seconds=STAGE_SECONDS)
+            kept = any(line.startswith("kept\t") for line in lines)
+            came = "stays, because the release before it no longer works" if kept else "was reverted"
             raise HostError(
-                self.host.name,
-                f"the switched gateway failed its check from outside and was reverted: {error}",
+                self.host.name, f"the switched gateway failed its check from outside and {came}: {error}"
             ) from None
         self.host.run("confirm", [self.token, KEPT_RELEASES])
         if self.desired.certificate_pem is not None:

@@ -49,7 +49,7 @@ def settle_release(files: Mapping[str, str], observed: ObservedGateway) -> Relea
         if is_intact(final, observed.releases[name]):
             return Release(name, final, exists=True)
     number = 1
-    while f"{digest}.{number}" in observed.releases:
+    while f"{digest}.{number}" in (*observed.releases, observed.current):  # current may name a folder that is gone
         number += 1
     name = f"{digest}.{number}"
     return Release(name, named(files, name), exists=False)

@@ -169,7 +169,10 @@ end_rehearsal() {
 revert() { # back to what served before; httpd is started if it is gone
     previous=$(field "$settling" previous) new=$(field "$settling" release) mode=$(field "$settling" mode)
     current_release
-    if [ "$release" = "$new" ]; then
+    if [ "$(field "$settling" keep)" = 1 ]; then
+        main_pid || service_start
+        printf 'kept\t%s\n' "$new"
+    elif [ "$release" = "$new" ]; then
         point_current "$previous"
         if [ -n "$previous" ]; then
             serve "$mode" "$(field "$settling" sizing-before)" || serve restart "$(field "$settling" sizing-before)"
@@ -196,17 +199,16 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     end_rehearsal
     waiting_switch
     [ -n "$waiting" ] && failed "another switch waits for its confirmation; run apply again to settle it"
-    current_release
-    [ "$release" = "$2" ] || failed "the live release is '$release', not '$2' as planned: somebody else changed it; plan again"
     [ -f "$root/releases/$3/httpd.conf" ] || failed "release $3 is not there; plan again"
     previous=$2
     if [ -z "$previous" ] && main_pid && [ -r "$state/loaded" ]; then
         read -r previous <"$state/loaded" # current is gone, and what it named still serves: that is what to go back to
-        [ -f "$root/releases/$previous/httpd.conf" ] || previous=
     fi
+    keep=0 # 1: httpd serves from memory what no longer works on disk, so going back would end it; the rehearsed one stays
+    if main_pid && ! "$httpd" -t -f "$root/releases/$previous/httpd.conf" >/dev/null 2>&1; then keep=1; fi
     coming=$state/pending.new.$$
-    printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\n' \
-        "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" >"$coming"
+    printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\nkeep %s\n' \
+        "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" "$keep" >"$coming"
     if [ "$manager" = systemd ]; then
         systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
             /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ ||
@@ -218,6 +220,11 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     fi
     ln "$coming" "$state/pending" 2>/dev/null || { rm -f "$coming"; failed "another switch waits for its confirmation; run apply again to settle it"; }
     rm -f "$coming"
+    current_release
+    if [ "$release" != "$2" ]; then # looked at only now: nobody else can switch while ours is pending
+        rm -f "$state/pending"
+        failed "the live release is '$release', not '$2' as planned: somebody else changed it; run apply again"
+    fi
     point_current "$3" || failed "current could not be switched"
     if ! serve "$5" "$6"; then
         reason="httpd did not come up with release $3: $(tail_of "$root/logs/error.log") $(tail_of "$run/start.log")"
@@ -349,10 +356,16 @@ adopt() { # FROM TO MODE OWNER: a certificate or key that serves already, from w
     chmod "$3" "$2.new.$$" && mv -fT "$2.new.$$" "$2"
 }
 
+note_key() { # KEY: what the file holds and whose key it is, both as SHA-256, so that an observation need not read it
+    held=$(sha256sum "$1") whose=$(openssl pkey -in "$1" -passin pass: -pubout -outform DER 2>/dev/null | sha256sum)
+    write "$state/key-public" "${held%% *} ${whose%% *}"
+}
+
 preflight() { # CERTIFICATE KEY ENDPOINTS(as port_taken wants them, space separated)
     public=$(openssl pkey -in "$2" -passin pass: -pubout 2>/dev/null) || failed "the private key $2 cannot be read"
     [ "$public" = "$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null)" ] ||
         failed "the private key $2 does not belong to the certificate $1"
+    note_key "$2"
     set -f
     for endpoint in $3; do
         port_taken "$endpoint" &&

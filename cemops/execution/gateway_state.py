@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from cemops.model.observed import (
 
 _OBSERVE = files("cemops.execution.remote").joinpath("observe.sh").read_text("utf-8")
 _HEADER = ["cemops-gateway-state", "1"]
+_IPV6_DIGITS = 32
+_SHA256SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
+"""A line of the program sha256sum."""
 
 
 class GatewayStateError(CemopsError):
@@ -82,7 +86,7 @@ def parse_gateway_state(lines: Iterable[str]) -> ObservedGateway:
     values = _values(lines)
     try:
         return _gateway(values)
-    except (ValueError, KeyError, IndexError, binascii.Error) as error:
+    except (ValueError, KeyError, IndexError, OverflowError, OSError, binascii.Error) as error:
         raise GatewayStateError(
             f"The host's answer cannot be read ({type(error).__name__}: {error}); is its shell a POSIX shell and are "
             "the coreutils complete?"
@@ -98,6 +102,8 @@ def _values(lines: Iterable[str]) -> Mapping[str, list[str]]:
             started = [key, value] == _HEADER
         elif separator:
             values[key].append(value)
+        elif found := _SHA256SUM.fullmatch(line):
+            values["sum"].append(f"{found['digest']} {found['path']}")
     if not started:
         raise GatewayStateError("The host did not answer with a gateway state; can its login shell run sh?")
     if values.pop("end", None) != ["1"]:
@@ -125,8 +131,8 @@ def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
         tls_files={path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")},
         service=_service(values),
         pending=_pending(values),
-        confirmed=(_text(values, "confirmed") or "").strip() or None,
-        limits=HostLimits(_number(values, "pid-max"), _number(values, "threads-max"), _number(values, "nofile")),
+        confirmed=_first(values, "confirmed"),
+        limits=_limits(values),
         resolved=_resolved(values),
     )
 
@@ -146,6 +152,15 @@ def _number(values: Mapping[str, list[str]], key: str) -> int | None:
     return int(found) if found and found.isdigit() else None
 
 
+def _is_address(word: str) -> bool:
+    """Tell the addresses in a line of ``getent ahosts`` from the socket types and names beside them."""
+    try:
+        ipaddress.ip_address(word.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def _httpd(values: Mapping[str, list[str]]) -> ObservedHttpd | None:
     binary = _first(values, "httpd")
     if binary is None:
@@ -154,10 +169,25 @@ def _httpd(values: Mapping[str, list[str]]) -> ObservedHttpd | None:
     return ObservedHttpd(binary, version, _first(values, "modules") or "", tuple(values.get("missing-module", ())))
 
 
+def _limits(values: Mapping[str, list[str]]) -> HostLimits:
+    kernel = [int(word) for word in (_first(values, "kernel-limits") or "").split()]
+    pid_max, threads_max = kernel if len(kernel) == 2 else (None, None)  # noqa: PLR2004 - the two of observe.sh
+    return HostLimits(pid_max, threads_max, _number(values, "nofile"))
+
+
 def _own_addresses(values: Mapping[str, list[str]]) -> tuple[str, ...]:
-    found = [ipaddress.ip_address(address) for address in values.get("address", ())]
-    found += [ipaddress.ip_address(int(address, 16).to_bytes(16)) for address in values.get("address6", ())]
-    return tuple(dict.fromkeys(str(address) for address in found))
+    """Read the machine's addresses out of /proc/net/fib_trie (IPv4) and /proc/net/if_inet6, one after the other."""
+    found: dict[str, None] = {}
+    leaf = ""
+    for line in (_text(values, "own-addresses") or "").splitlines():
+        words = line.split()
+        if words[:1] in (["|--"], ["+--"]):
+            leaf = words[1]
+        elif words == ["/32", "host", "LOCAL"]:
+            found[str(ipaddress.ip_address(leaf))] = None
+        elif words and len(words[0]) == _IPV6_DIGITS:
+            found[str(ipaddress.ip_address(int(words[0], 16).to_bytes(16)))] = None
+    return tuple(found)
 
 
 def _release_name(target: str | None) -> str | None:
@@ -191,9 +221,8 @@ def _certificate(values: Mapping[str, list[str]]) -> ObservedCertificate | None:
     if path is None:
         return None
     public = _text(values, "key-public")
-    return ObservedCertificate(
-        path, _first(values, "key-path") or "", _text(values, "certificate"), public and _public_key_digest(public)
-    )
+    digest = _public_key_digest(public) if public else _first(values, "key-digest")
+    return ObservedCertificate(path, _first(values, "key-path") or "", _text(values, "certificate"), digest)
 
 
 def _public_key_digest(pem: str) -> str:
@@ -203,11 +232,11 @@ def _public_key_digest(pem: str) -> str:
 
 def _service(values: Mapping[str, list[str]]) -> ObservedService:
     pid = _number(values, "pid")
-    started_pid, _, started_with = (_text(values, "started") or "").strip().partition(" ")
+    started_pid, _, started_with = (_first(values, "started") or "").partition(" ")
     return ObservedService(
         running=pid is not None,
         pid=pid,
-        loaded=(_text(values, "loaded") or "").strip() or None,
+        loaded=_first(values, "loaded"),
         started_with=started_with if pid is not None and started_pid == str(pid) else None,
         unit=_text(values, "unit"),
         enabled=(_first(values, "enabled") == "enabled") if "enabled" in values else None,
@@ -231,6 +260,6 @@ def _pending(values: Mapping[str, list[str]]) -> PendingSwitch | None:
 def _resolved(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     resolved: dict[str, tuple[str, ...]] = {}
     for line in values.get("resolve", ()):
-        name, *addresses = line.split()
-        resolved[name] = tuple(dict.fromkeys(addresses))
+        name, *words = line.split()
+        resolved[name] = tuple(dict.fromkeys(word for word in words if _is_address(word)))
     return resolved

@@ -6,20 +6,39 @@ export LC_ALL PATH
 root=$1 account=$2 fips=$3 unit=$4
 shift 4
 
+tab='	' nl='
+'
+
+# Forks are what an observation costs, and dash reads files one byte at a time: hence few programs, and no loops over files.
 put() { printf '%s\t%s\n' "$1" "$2"; }
 content() { [ -f "$2" ] && [ -r "$2" ] && { printf '%s\t' "$1"; base64 -w0 <"$2"; printf '\n'; }; }
 first_line() { line=; [ -r "$1" ] && { IFS= read -r line <"$1" || :; }; }
+noted() { first_line "$root/state/$1"; [ -n "$line" ] && put "$1" "$line"; }
+find_program() { # NAME...: the first of them on the PATH
+    IFS=:
+    for program in "$@"; do
+        for folder in $PATH; do [ -x "$folder/$program" ] && { binary=$folder/$program; break 2; }; done
+    done
+    unset IFS
+}
+directive() { # NAME: value of the last line of $configuration that begins with it
+    rest=$configuration value=
+    while :; do
+        case $rest in *"$1"[" $tab"]*) ;; *) return ;; esac
+        before=${rest%%"$1"[" $tab"]*} rest=${rest#*"$1"[" $tab"]}
+        case ${before##*"$nl"} in *[!" $tab"]*) continue ;; esac
+        value=${rest%%"$nl"*} value=${value#\"} value=${value%\"}
+    done
+}
 
 put cemops-gateway-state 1
 put clock "$(date +%s)"
 put uid "$(id -u)"
 
-for candidate in apache2 httpd; do
-    binary=$(command -v "$candidate") && break
-done
+binary=
+find_program apache2 httpd
 if [ -n "$binary" ]; then
     put httpd "$binary"
-    put httpd-version "$("$binary" -v 2>/dev/null | head -n 1)"
     for modules in /usr/lib/apache2/modules /usr/lib64/httpd/modules /usr/lib/httpd/modules /etc/httpd/modules \
         /usr/local/apache2/modules; do
         [ -e "$modules/mod_ssl.so" ] && { put modules "$modules"; break; }
@@ -28,65 +47,65 @@ if [ -n "$binary" ]; then
         [ -e "$modules/mod_$module.so" ] || put missing-module "$module"
     done
 fi
-version=$(openssl version 2>/dev/null) && put openssl "$version"
+command -v openssl >/dev/null && put openssl 1
 if [ "$fips" = 1 ]; then
     openssl list -providers -provider fips >/dev/null 2>&1 && put fips 1 || put fips 0
 fi
-id -u "$account" >/dev/null 2>&1 && put account "$(id -gn "$account")"
-# cat, not read: the kernel answers a second read of these files with nothing, and read takes one byte at a time.
-put pid-max "$(cat /proc/sys/kernel/pid_max 2>/dev/null)"
-put threads-max "$(cat /proc/sys/kernel/threads-max 2>/dev/null)"
-put nofile "$(ulimit -Hn)"
-address=
-while read -r mark value kind _; do
-    case $mark in
-        '|--' | '+--') address=$value ;;
-        /32) [ "$value $kind" = 'host LOCAL' ] && put address "$address" ;;
-    esac
-done </proc/net/fib_trie
-[ -r /proc/net/if_inet6 ] && while read -r value _; do put address6 "$value"; done </proc/net/if_inet6
+group=$(id -gn "$account" 2>/dev/null) && put account "$group"
+printf 'nofile\t'; ulimit -Hn
+# cat, not read: the kernel answers a second read of these files with nothing.
+put kernel-limits "$(cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max 2>/dev/null | tr '\n' ' ')"
+printf 'own-addresses\t'; cat /proc/net/fib_trie /proc/net/if_inet6 2>/dev/null | base64 -w0; printf '\n'
 
 for name in "$@"; do
-    ( put resolve "$name $(getent ahosts "$name" 2>/dev/null | while read -r value _; do printf '%s ' "$value"; done)" ) &
+    ( found=$(getent ahosts "$name" 2>/dev/null); set -f; set -- $found; put resolve "$name $*" ) &
 done
 wait # the lines below come in several writes and must not be mixed with those of the resolvers
 
-if [ -d "$root" ]; then
+if cd "$root" 2>/dev/null; then
     put root 1
-    if [ -L "$root/current" ]; then put current "$(readlink "$root/current")"; fi
-    set -- "$root"/releases/*/* "$root"/releases/*/.[!.]* "$root"/tls/*
-    sha256sum -- "$@" 2>/dev/null | while read -r sum path; do put sum "$sum ${path#"$root"/}"; done
-    stat -c '%a %u %n' -- "$@" 2>/dev/null | while read -r mode uid path; do put stat "$mode $uid ${path#"$root"/}"; done
-    for name in httpd.conf client-ca.pem client-crl.pem; do content "live:$name" "$root/current/$name"; done
-    certificate= key= live=$root/current/httpd.conf
+    [ -L current ] && put current "$(readlink current)"
+    set -- releases/*/* releases/*/.[!.]* tls/*
+    sums=$(sha256sum -- "$@" 2>/dev/null)
+    printf '%s\n' "$sums"
+    stat -c "stat$tab%a %u %n" -- "$@" 2>/dev/null
+    for name in httpd.conf client-ca.pem client-crl.pem; do content "live:$name" "current/$name"; done
+    live=current/httpd.conf
     # Where current is gone, what it named last still serves: its certificate is the one that agents pin.
-    [ -r "$live" ] || { first_line "$root/state/loaded"; live=$root/releases/$line/httpd.conf; }
-    if [ -r "$live" ]; then
-        while read -r word value; do
-            value=${value#\"} value=${value%\"}
-            case $word in
-                SSLCertificateFile) certificate=$value ;;
-                SSLCertificateKeyFile) key=$value ;;
-            esac
-        done <"$live"
-    fi
-    if [ -n "$certificate" ]; then
-        put certificate-path "$certificate"
+    [ -r "$live" ] || { first_line state/loaded; live=releases/$line/httpd.conf; }
+    configuration=
+    [ -r "$live" ] && configuration=$(cat "$live")
+    directive SSLCertificateFile
+    if [ -n "$value" ]; then
+        put certificate-path "$value"
+        content certificate "$value"
+        directive SSLCertificateKeyFile
+        key=$value
         put key-path "$key"
-        content certificate "$certificate"
-        public=$(openssl pkey -in "$key" -passin pass: -pubout 2>/dev/null) &&
-            put key-public "$(printf '%s' "$public" | base64 -w0)"
+        # Reading a key takes a while: stage has noted whose it is, and what the file held then.
+        noted= public=
+        [ -r state/key-public ] && read -r noted public <state/key-public
+        case $nl$sums$nl in
+            *"$nl${noted:-none}  ${key#"$root"/}$nl"*) put key-digest "$public" ;;
+            *)
+                public=$(openssl pkey -in "$key" -passin pass: -pubout 2>/dev/null) &&
+                    put key-public "$(printf '%s' "$public" | base64 -w0)"
+                ;;
+        esac
     fi
-    first_line "$root/run/httpd.pid"
-    exe=
-    [ -n "$line" ] && exe=$(readlink "/proc/$line/exe" 2>/dev/null)
-    if [ -n "$exe" ] && [ "${exe% (deleted)}" = "$(readlink -f "$binary")" ]; then # deleted: its package was upgraded
-        case $(tr '\0' ' ' <"/proc/$line/cmdline") in *"$root/current/httpd.conf"*) put pid "$line" ;; esac
+    first_line run/httpd.pid
+    if [ -n "$line" ]; then
+        same=
+        [ "/proc/$line/exe" -ef "$binary" ] && same=1
+        if [ -z "$same" ]; then # its package was upgraded while it ran
+            exe=$(readlink "/proc/$line/exe" 2>/dev/null) && [ "${exe% (deleted)}" = "$(readlink -f "$binary")" ] && same=1
+        fi
+        [ -n "$same" ] && case $(tr '\0' ' ' <"/proc/$line/cmdline") in *"$root/current/httpd.conf"*) put pid "$line" ;; esac
     fi
-    content loaded "$root/state/loaded"
-    content started "$root/state/started"
-    content confirmed "$root/state/confirmed"
-    for waiting in "$root/state/pending" "$root"/state/settling.*; do
+    noted loaded
+    noted started
+    noted confirmed
+    for waiting in state/pending state/settling.*; do
         [ -f "$waiting" ] || continue
         content pending "$waiting"
         while read -r word value; do

@@ -36,6 +36,7 @@ from cemops.model.observed import (
 _OBSERVE = files("cemops.execution.remote").joinpath("observe.sh").read_text("utf-8")
 _HEADER = ["cemops-gateway-state", "1"]
 _IPV6_DIGITS = 32
+_SHA256_HEX = re.compile("[0-9a-f]{64}")
 _SHA256SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 """A line of the program sha256sum."""
 
@@ -165,8 +166,7 @@ def _httpd(values: Mapping[str, list[str]]) -> ObservedHttpd | None:
     binary = _first(values, "httpd")
     if binary is None:
         return None
-    version = (_first(values, "httpd-version") or "").removeprefix("Server version: ")
-    return ObservedHttpd(binary, version, _first(values, "modules") or "", tuple(values.get("missing-module", ())))
+    return ObservedHttpd(binary, _first(values, "modules") or "", tuple(values.get("missing-module", ())))
 
 
 def _limits(values: Mapping[str, list[str]]) -> HostLimits:
@@ -221,8 +221,14 @@ def _certificate(values: Mapping[str, list[str]]) -> ObservedCertificate | None:
     if path is None:
         return None
     public = _text(values, "key-public")
-    digest = _public_key_digest(public) if public else _first(values, "key-digest")
+    digest = _public_key_digest(public) if public else _noted_digest(_first(values, "key-digest"))
     return ObservedCertificate(path, _first(values, "key-path") or "", _text(values, "certificate"), digest)
+
+
+def _noted_digest(text: str | None) -> str | None:
+    if text is not None and not _SHA256_HEX.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is no SHA-256")
+    return text
 
 
 def _public_key_digest(pem: str) -> str:

@@ -16,7 +16,6 @@ class ObservedHttpd:
     """The Apache httpd that the host has. ``modules_dir`` is where its shared modules lie."""
 
     binary: str
-    version: str
     modules_dir: str
     missing_modules: tuple[str, ...] = ()
 

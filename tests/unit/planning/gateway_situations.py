@@ -98,7 +98,7 @@ def observed(**changes: Any) -> ObservedGateway:
     found = ObservedGateway(
         clock=NOW,
         uid=0,
-        httpd=ObservedHttpd("/usr/sbin/apache2", "Apache/2.4.71 (Debian)", "/usr/lib/apache2/modules"),
+        httpd=ObservedHttpd("/usr/sbin/apache2", "/usr/lib/apache2/modules"),
         openssl="OpenSSL 3.0.19",
         fips_provider=None,
         account_exists=False,

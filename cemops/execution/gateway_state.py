@@ -35,7 +35,6 @@ from cemops.model.observed import (
 
 _OBSERVE = files("cemops.execution.remote").joinpath("observe.sh").read_text("utf-8")
 _HEADER = ["cemops-gateway-state", "1"]
-_IPV6_DIGITS = 32
 _SHA256_HEX = re.compile("[0-9a-f]{64}")
 _SHA256SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 """A line of the program sha256sum."""
@@ -176,18 +175,17 @@ def _limits(values: Mapping[str, list[str]]) -> HostLimits:
 
 
 def _own_addresses(values: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Read the machine's addresses out of /proc/net/fib_trie (IPv4) and /proc/net/if_inet6, one after the other."""
-    found: dict[str, None] = {}
+    """Read the machine's addresses: IPv4 out of /proc/net/fib_trie, IPv6 as /proc/net/if_inet6 writes them."""
+    found: list[str] = []
     leaf = ""
     for line in (_text(values, "own-addresses") or "").splitlines():
         words = line.split()
         if words[:1] in (["|--"], ["+--"]):
             leaf = words[1]
         elif words == ["/32", "host", "LOCAL"]:
-            found[str(ipaddress.ip_address(leaf))] = None
-        elif words and len(words[0]) == _IPV6_DIGITS:
-            found[str(ipaddress.ip_address(int(words[0], 16).to_bytes(16)))] = None
-    return tuple(found)
+            found.append(str(ipaddress.ip_address(leaf)))
+    found += [str(ipaddress.ip_address(int(digits, 16).to_bytes(16))) for digits in values.get("address6", ())]
+    return tuple(dict.fromkeys(found))
 
 
 def _release_name(target: str | None) -> str | None:

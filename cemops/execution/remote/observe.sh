@@ -21,14 +21,35 @@ find_program() { # NAME...: the first of them on the PATH
     done
     unset IFS
 }
-directive() { # NAME: value of the last line of $configuration that begins with it
-    rest=$configuration value=
-    while :; do
-        case $rest in *"$1"[" $tab"]*) ;; *) return ;; esac
-        before=${rest%%"$1"[" $tab"]*} rest=${rest#*"$1"[" $tab"]}
-        case ${before##*"$nl"} in *[!" $tab"]*) continue ;; esac
-        value=${rest%%"$nl"*} value=${value#\"} value=${value%\"}
+named_certificate() { # sets certificate and key to what the last such directives of $configuration name
+    certificate= key=
+    set -f
+    IFS=$nl
+    for line in $configuration; do
+        case $line in *SSLCertificate*File*) ;; *) continue ;; esac
+        unset IFS
+        set -- $line
+        value=${line#*"$1"} value=${value#*\"} value=${value%\"*}
+        case $1 in
+            SSLCertificateFile) certificate=$value ;;
+            SSLCertificateKeyFile) key=$value ;;
+        esac
     done
+    unset IFS
+    set +f
+}
+
+resolve() { # NAME...: one after the other; once a name does not resolve, which may take long, the rest beside each other
+    set -f
+    while [ $# -gt 0 ] && found=$(getent ahosts "$1" 2>/dev/null); do
+        printf 'resolve\t%s' "$1"; printf ' %s' $found; printf '\n'
+        shift
+    done
+    for name in "$@"; do
+        ( found=$(getent ahosts "$name" 2>/dev/null); set -- $found; put resolve "$name $*" ) &
+    done
+    wait # the lines below come in several writes and must not be mixed with those of the resolvers
+    set +f
 }
 
 put cemops-gateway-state 1
@@ -54,17 +75,17 @@ fi
 group=$(id -gn "$account" 2>/dev/null) && put account "$group"
 printf 'nofile\t'; ulimit -Hn
 # cat, not read: the kernel answers a second read of these files with nothing.
-put kernel-limits "$(cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max 2>/dev/null | tr '\n' ' ')"
-printf 'own-addresses\t'; cat /proc/net/fib_trie /proc/net/if_inet6 2>/dev/null | base64 -w0; printf '\n'
-
-for name in "$@"; do
-    ( found=$(getent ahosts "$name" 2>/dev/null); set -f; set -- $found; put resolve "$name $*" ) &
-done
-wait # the lines below come in several writes and must not be mixed with those of the resolvers
+limits=$(cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max 2>/dev/null)
+put kernel-limits "${limits%%"$nl"*} ${limits##*"$nl"}"
+content own-addresses /proc/net/fib_trie
+[ -r /proc/net/if_inet6 ] && while read -r value _; do put address6 "$value"; done </proc/net/if_inet6
+resolve "$@"
 
 if cd "$root" 2>/dev/null; then
     put root 1
-    [ -L current ] && put current "$(readlink current)"
+    if [ -L current ]; then
+        if cd -P current 2>/dev/null; then put current "$PWD"; cd "$root"; else put current "$(readlink current)"; fi
+    fi
     set -- releases/*/* releases/*/.[!.]* tls/*
     sums=$(sha256sum -- "$@" 2>/dev/null)
     printf '%s\n' "$sums"
@@ -75,13 +96,11 @@ if cd "$root" 2>/dev/null; then
     [ -r "$live" ] || { first_line state/loaded; live=releases/$line/httpd.conf; }
     configuration=
     [ -r "$live" ] && configuration=$(cat "$live")
-    directive SSLCertificateFile
-    if [ -n "$value" ]; then
-        put certificate-path "$value"
-        content certificate "$value"
-        directive SSLCertificateKeyFile
-        key=$value
+    named_certificate
+    if [ -n "$certificate" ]; then
+        put certificate-path "$certificate"
         put key-path "$key"
+        content certificate "$certificate"
         # Reading a key takes a while: stage has noted whose it is, and what the file held then.
         noted= public=
         [ -r state/key-public ] && read -r noted public <state/key-public
@@ -100,7 +119,9 @@ if cd "$root" 2>/dev/null; then
         if [ -z "$same" ]; then # its package was upgraded while it ran
             exe=$(readlink "/proc/$line/exe" 2>/dev/null) && [ "${exe% (deleted)}" = "$(readlink -f "$binary")" ] && same=1
         fi
-        [ -n "$same" ] && case $(tr '\0' ' ' <"/proc/$line/cmdline") in *"$root/current/httpd.conf"*) put pid "$line" ;; esac
+        pid=$line
+        first_line "/proc/$pid/cmdline" # its words without anything between them
+        [ -n "$same" ] && case $line in *"-f$root/current/httpd.conf"*) put pid "$pid" ;; esac
     fi
     noted loaded
     noted started

@@ -101,6 +101,8 @@ class Bench:
     lab: Lab
     operator: Operator
     original: str
+    edited: bool = False
+    """Whether more than names was changed in the estate."""
     names: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
 
     # --- the operator's side ------------------------------------------------------------------------------------
@@ -130,6 +132,10 @@ class Bench:
 
     def edit(self, change: Callable[[Document], None]) -> None:
         """Change the estate file."""
+        self.edited = True
+        self._edit(change)
+
+    def _edit(self, change: Callable[[Document], None]) -> None:
         document = yaml.safe_load(self.lab.estate_file.read_text("utf-8"))
         change(document)
         self.lab.estate_file.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
@@ -145,8 +151,10 @@ class Bench:
         self.edit(change)
 
     def restore(self) -> None:
-        """Go back to the estate as the lab wrote it, applied."""
-        self.lab.estate_file.write_text(self.original, "utf-8")
+        """Go back to the estate as the lab wrote it (but for names that were listed), applied."""
+        if self.edited:
+            self.lab.estate_file.write_text(self.original, "utf-8")
+            self.edited = False
         done = self.apply()
         assert done.code == 0, done.everything
 
@@ -162,7 +170,7 @@ class Bench:
                 if gateway["name"] in gateways:
                     gateway["servers"][0]["also_known_as"] = ["ns1", name]
 
-        self.edit(change)
+        self._edit(change)
         return f"{name}:4726"
 
     # --- the gateway's side -------------------------------------------------------------------------------------

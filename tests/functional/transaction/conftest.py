@@ -1,4 +1,4 @@
-"""One lab for all tests of the transaction: each begins with the estate as the lab wrote it, applied."""
+"""One lab for all tests of the transaction: each begins with a plain estate, applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cemops.lab.blueprint import LabSettings
 from cemops.lab.estate_lab import Lab
 from tests.functional.transaction.bench import Bench, operator_running
 
-CONFIRM_SECONDS = 3
+CONFIRM_SECONDS = 2
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,13 @@ from tests.functional.transaction.bench import Bench, wait_until
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
-    {"at": "before:dial_before"},
     {"at": "before:stage"},
     {"at": "half:stage"},
-    {"at": "before:rehearse"},
     {"at": "inside:rehearse", "delay": 0.1},
 )
 FROM_SWITCH = (
     {"at": "before:switch"},
     {"at": "inside:switch", "delay": 0.05},
-    {"at": "after:switch"},
     {"at": "after:check"},
 )
 

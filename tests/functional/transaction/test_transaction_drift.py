@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.transaction.bench import Bench
+from tests.functional.transaction.bench import KILLED, Bench, wait_until
 from tests.functional.transaction.faults import kill_tree
 
 pytestmark = pytest.mark.slow
@@ -124,6 +124,22 @@ def test_drift_is_seen_and_mended_beside_what_is_live(bench: Bench, drift: Calla
     assert bench.thumbprint("gw1") == thumbprint
     if touched.parent.name == "releases":
         assert contents(touched) == before
+
+
+@pytest.mark.parametrize("drift", [delete_crl, delete_live_release, current_removed], ids=lambda drift: drift.__name__)
+def test_a_switch_away_from_what_no_longer_works_never_leaves_nothing(
+    bench: Bench, drift: Callable[[Bench], None]
+) -> None:
+    bench.list_new_name("gw1")
+    drift(bench)
+    said = bench.apply("--limit", "gw1", fault={"at": "after:switch", "do": ["die"]})
+    assert said.code == KILLED, said.everything
+    assert bench.serves("gw1")
+    assert wait_until(lambda: not bench.pending("gw1"))
+    assert bench.serves("gw1")
+    mended = bench.apply("--limit", "gw1")
+    assert mended.code == 0, mended.everything
+    assert bench.plan("--limit", "gw1").code == 0
 
 
 def test_a_lost_release_that_is_not_live_is_no_drift(bench: Bench) -> None:

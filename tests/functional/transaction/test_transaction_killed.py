@@ -12,10 +12,8 @@ from tests.functional.transaction.faults import kill_tree
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
-    {"at": "before:dial_before"},
     {"at": "before:stage"},
     {"at": "half:stage"},
-    {"at": "inside:stage", "delay": 0.05},
     {"at": "before:rehearse"},
     {"at": "inside:rehearse", "delay": 0.1},
     {"at": "before:switch"},
@@ -120,13 +118,7 @@ def test_what_a_killed_settler_left_is_taken_over(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        {"at": "before:stage"},
-        {"at": "half:stage"},
-        {"at": "before:switch"},
-        {"at": "inside:switch", "delay": 0.1},
-        {"at": "after:switch"},
-    ],
+    [{"at": "half:stage"}, {"at": "before:switch"}, {"at": "inside:switch", "delay": 0.1}],
     ids=name_of,
 )
 def test_killed_in_the_first_apply_the_next_one_finishes(bench: Bench, fault: dict[str, object]) -> None:

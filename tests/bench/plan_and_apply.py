@@ -54,7 +54,7 @@ def main() -> int:
 
 def measure(count: int, runs: int) -> None:
     """Bring up a lab of ``count`` gateways, apply both sides once, and measure them in turn."""
-    folder = Path(tempfile.mkdtemp(prefix="cemops-bench-", dir="/tmp"))  # noqa: S108 - a lab must lie where nobody can traverse
+    folder = Path(tempfile.mkdtemp(prefix="cemops-bench-", dir="/tmp"))
     folder.chmod(0o755)
     try:
         with Lab.up(folder / "lab", LabSettings(gateways=count, gateways_per_sshd=16)) as lab:
@@ -73,7 +73,7 @@ def measure(count: int, runs: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def in_turn(  # noqa: PLR0913, PLR0917 - two commands with where each runs
+def in_turn(  # noqa: PLR0917 - two commands with where each runs
     ours: Sequence[str], theirs: Sequence[str], runs: int, environment: dict[str, str], folder: Path, peer: Path
 ) -> tuple[list[Figure], list[Figure]]:
     """Run the two commands in turn, so that a machine that slows down slows both."""

@@ -7,13 +7,13 @@ from datetime import datetime
 from cemops.cli.messages import say
 from cemops.errors import CemopsError
 from cemops.execution.gateway_desired import EstateContext
-from cemops.execution.validation import validate_file
+from cemops.execution.validation import validate_loaded
 from cemops.rendering.findings import findings_text
 
 
 def stop_on_errors(context: EstateContext, now: datetime) -> None:
     """Judge the estate; raise CemopsError (1), after showing the findings, if one is an error."""
-    validation = validate_file(context.loaded.path, now)
+    validation = validate_loaded(context.loaded, now)
     if validation.errors:
         say(findings_text(validation.findings, validation.file))
         raise CemopsError(f"{context.loaded.path} has {validation.errors} errors, see above; nothing was planned")

@@ -40,8 +40,13 @@ def validate_file(path: Path, now: datetime) -> Validation:
         loaded = read_estate(path)
     except EstateError as error:
         return Validation(str(path), None, findings_of(error.problems))
+    return validate_loaded(loaded, now)
+
+
+def validate_loaded(loaded: LoadedEstate, now: datetime) -> Validation:
+    """Judge an estate that was read already."""
     findings = judge(loaded.estate, loaded.document, now, tuple(_missing_files(loaded)))
-    return Validation(str(path), loaded, findings)
+    return Validation(str(loaded.path), loaded, findings)
 
 
 def _missing_files(loaded: LoadedEstate) -> Iterator[tuple[DocumentPath, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from cemops.errors import HostError
 from cemops.execution.gateway_desired import EstateContext, live_trust
 from cemops.execution.gateway_host import GatewayHost
@@ -14,7 +12,7 @@ SETTLE_SECONDS = 120
 KEPT_RELEASES = 5
 
 
-def settle_pending(context: EstateContext, host: GatewayHost, observed: ObservedGateway, now: datetime) -> str:
+def settle_pending(context: EstateContext, host: GatewayHost, observed: ObservedGateway) -> str:
     """Settle the pending switch; return a sentence that says how. Raises HostError where the host cannot do it."""
     pending = observed.pending
     if pending is None:
@@ -23,7 +21,7 @@ def settle_pending(context: EstateContext, host: GatewayHost, observed: Observed
     if pending.release != observed.current or certificate is None:
         host.run("revert", [pending.token], seconds=SETTLE_SECONDS)
         return f"the unconfirmed switch to {pending.release} had been undone already"
-    view = AgentsView.of(context, host.gateway, now)
+    view = AgentsView.of(context, host.gateway)
     result = view.look(view.outside(), certificate.sha256)
     if result.faults:
         host.run("revert", [pending.token], seconds=SETTLE_SECONDS)

@@ -17,13 +17,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import cached_property
 
-from cemops.errors import CemopsError, HostError
+from cemops.errors import HostError
 from cemops.execution.gateway_desired import EstateContext, rehearsal_conf
 from cemops.execution.gateway_host import TRANSACTION, GatewayHost
 from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
-from cemops.execution.outside_check import DIAL_SECONDS, AgentsView
+from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of
 from cemops.model import topology
 from cemops.model.observed import ObservedGateway
 from cemops.pki.gateway_materials import gateway_key_pem, record_live
@@ -59,7 +59,6 @@ class GatewayTransaction:
     host: GatewayHost
     plan: GatewayPlan
     observed: ObservedGateway
-    now: datetime
     report: Callable[[str], None]
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     rehearsed_targets: tuple[str, ...] = ()
@@ -88,7 +87,7 @@ class GatewayTransaction:
     def dial_before(self) -> None:
         """Refuse to touch a gateway that could not be checked from outside afterwards."""
         try:
-            AgentsView.of(self.context, self.host.gateway, self.now).outside()().close()
+            outside_of(self.host.gateway)().close()
         except ConnectionRefusedError as error:
             if self.observed.service.running and self._port_is_live():
                 raise self._not_dialled(str(error)) from None
@@ -168,7 +167,7 @@ class GatewayTransaction:
         """Look from outside; confirm, or go back at once."""
         try:
             self.check()
-        except CemopsError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was: nothing stays live that was not seen to work
             lines = self.host.run("revert", [self.token], seconds=STAGE_SECONDS)
             kept = any(line.startswith("kept\t") for line in lines)
             came = "stays, because the release before it no longer works" if kept else "was reverted"
@@ -185,7 +184,7 @@ class GatewayTransaction:
 
     def check(self) -> None:
         """Look at the gateway from outside; raise HostError unless new tunnels open as far as can be seen."""
-        view = AgentsView.of(self.context, self.host.gateway, self.now)
+        view = self._agents_view
         if self.rehearsed_targets:
             view = AgentsView(view.gateway, self.rehearsed_targets, view.agents, view.missing)
         for attempt in range(CHECK_TRIES):
@@ -204,6 +203,11 @@ class GatewayTransaction:
             )
 
     # --- what they need ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _agents_view(self) -> AgentsView:
+        """Targets and agents' certificates; reading their keys takes a while, so once a transaction."""
+        return AgentsView.of(self.context, self.host.gateway)
 
     @property
     def desired(self) -> DesiredGateway:
@@ -246,7 +250,7 @@ class GatewayTransaction:
         return ("", "")
 
     def _look_at_rehearsal(self, port: int) -> None:
-        view = AgentsView.of(self.context, self.host.gateway, self.now)
+        view = self._agents_view
         try:
             result = view.look(self.host.dial(port, timeout=DIAL_SECONDS), self._thumbprint())
         except (ConnectionError, HostError) as error:

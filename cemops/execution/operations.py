@@ -50,11 +50,18 @@ class StepCommand(PyinfraCommand):
         rollout.say(self._host.name, self._label)
         try:
             self._run()
-        except CemopsError as error:
-            rollout.failures[self._host.name] = str(error)
-            logger.error("%s%s", self._host.print_prefix, error)
+        except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
+            rollout.failures[self._host.name] = _told(error)
+            logger.error("%s%s", self._host.print_prefix, _told(error))
             return False
         return True
+
+
+def _told(error: Exception) -> str:
+    """Return what may be said of an error: of a foreign one only its type, since its text may hold anything."""
+    if isinstance(error, CemopsError):
+        return str(error)
+    return f"an error inside cemops ({type(error).__name__}): run `cemops apply --debug` and report it"
 
 
 @operation()
@@ -76,6 +83,8 @@ def internet_gateway() -> Generator[PyinfraCommand, None, None]:
             yield from _executed(state, rollout, host)
     except CemopsError as error:
         yield from _failing(state, rollout, host, error)
+    except Exception as error:  # noqa: BLE001 - pyinfra would end the run for all hosts
+        yield from _failing(state, rollout, host, CemopsError(_told(error)))
 
 
 def rollout_of(state: State) -> GatewayRollout:
@@ -121,7 +130,7 @@ def _executed(state: State, rollout: GatewayRollout, host: Host) -> Iterator[Pyi
         rollout.say(host.name, sentence)
 
     def settle() -> None:
-        report(settle_pending(rollout.context, gateway_host, observed, rollout.now))
+        report(settle_pending(rollout.context, gateway_host, observed))
 
     if observed.pending is not None:
         yield StepCommand(host, "settle the switch that waits for its confirmation", settle)
@@ -130,9 +139,7 @@ def _executed(state: State, rollout: GatewayRollout, host: Host) -> Iterator[Pyi
         report(sentence)
     plan = rollout.plan(host)
     rollout.guard(host, plan)
-    transaction = GatewayTransaction(
-        rollout.context, gateway_host, plan, rollout.observe(host).observed, rollout.now, report
-    )
+    transaction = GatewayTransaction(rollout.context, gateway_host, plan, rollout.observe(host).observed, report)
     for step in transaction.steps():
         rollout.forget(host)
         if transaction.switching:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from cemops.errors import CemopsError
 from cemops.execution.gateway_desired import EstateContext
 from cemops.model import topology
 from cemops.model.gateways import Gateway
 from cemops.pki.keyed_certificate import KeyedCertificate
-from cemops.pki.probe_certificates import probe_certificates
+from cemops.pki.probe_certificates import agent_certificate
 from cemops.probe.opens import OpensResult, check_opens
 from cemops.probe.streams import Stream, tcp_dial
 
 DIAL_SECONDS = 10.0
 """How long one attempt may take."""
+
+
+def outside_of(gateway: Gateway) -> Callable[[], Stream]:
+    """Return how to dial a gateway from outside: ``public_address`` on ``listen.port``."""
+    return tcp_dial(topology.dial_address(gateway), gateway.listen.port, timeout=DIAL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -30,21 +34,20 @@ class AgentsView:
     """Why an agent's certificate cannot be had, a sentence for each Notification Server without one."""
 
     @classmethod
-    def of(cls, context: EstateContext, gateway: Gateway, now: datetime) -> AgentsView:
+    def of(cls, context: EstateContext, gateway: Gateway) -> AgentsView:
         """Collect targets and agents' certificates."""
         targets = tuple(str(target) for target in topology.canonical_targets(context.estate, gateway))
         agents: list[KeyedCertificate] = []
         missing: list[str] = []
         for server in topology.served_notification_servers(context.estate, gateway):
             try:
-                found = probe_certificates(context.estate, context.folder, gateway, server, context.secrets, now)
+                agent, reason = agent_certificate(context.estate, context.folder, server, context.secrets)
             except CemopsError as error:
-                missing.append(f"{server}: {error}")
-                continue
-            if found.agent is None:
-                missing.append(f"{server}: {found.agent_reason}")
+                agent, reason = None, str(error)
+            if agent is None:
+                missing.append(f"{server}: {reason}")
             else:
-                agents.append(found.agent)
+                agents.append(agent)
         return cls(gateway, targets, tuple(agents), tuple(missing))
 
     def look(self, dial: Callable[[], Stream], thumbprint: str) -> OpensResult:
@@ -58,8 +61,8 @@ class AgentsView:
         return result
 
     def outside(self) -> Callable[[], Stream]:
-        """Return how to dial the gateway from outside: ``public_address`` on ``listen.port``."""
-        return tcp_dial(topology.dial_address(self.gateway), self.gateway.listen.port, timeout=DIAL_SECONDS)
+        """Return how to dial the gateway from outside."""
+        return outside_of(self.gateway)
 
     def _check(
         self, dial: Callable[[], Stream], thumbprint: str, agent: KeyedCertificate | None, targets: Sequence[str]

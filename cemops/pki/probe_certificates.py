@@ -59,7 +59,7 @@ def probe_certificates(  # noqa: PLR0913, PLR0917 - the estate's side, and for w
         )
     expired, expired_reason = _from_authority(estate, folder, notification_server, "expired", secrets)
     revoked, revoked_reason = _from_authority(estate, folder, notification_server, "revoked", secrets)
-    agent, agent_reason = _agent(estate, folder, notification_server, secrets)
+    agent, agent_reason = agent_certificate(estate, folder, notification_server, secrets)
     return ProbeCertificates(
         agent=agent,
         expired=expired,
@@ -71,9 +71,13 @@ def probe_certificates(  # noqa: PLR0913, PLR0917 - the estate's side, and for w
     )
 
 
-def _agent(
+def agent_certificate(
     estate: Estate, folder: Path, notification_server: str, secrets: SecretStore
 ) -> tuple[KeyedCertificate | None, str]:
+    """Return the agent of a Notification Server that must get through, or None and the reason why there is none.
+
+    Raises PkiError where a file is unfit, SecretError where a declared passphrase cannot be had.
+    """
     declared = topology.notification_server(estate, notification_server).probe_certificate
     if declared is None:
         return _from_authority(estate, folder, notification_server, "agent", secrets)

@@ -13,7 +13,7 @@ from cemops.lab.blueprint import LabSettings
 from cemops.lab.estate_lab import Lab
 from tests.functional.transaction.bench import Bench, operator_running
 
-CONFIRM_SECONDS = 2
+CONFIRM_SECONDS = 60
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``cut`` (S
 ``kill_httpd`` (SIGKILL of the gateway's httpd). Further keys: ``only`` (the host it is for), ``delay`` (seconds into
 ``inside``), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind`` (from
 which look on the outside check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set`` (constants to
-replace).
+replace), ``confirm`` (seconds of the dead-man timer of a command with a point; 3 by default).
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def install(fault: Fault) -> None:
         vars(gateway_transaction)["gateway_key_pem"] = lambda *_: SecretStr(other.decode())
     if "at" not in fault:
         return
+    _shorten_timer(fault.get("confirm", 3))
     when, _, place = fault["at"].partition(":")
     if when in ("before", "after"):
         _around_step(fault, when, place)
@@ -89,6 +90,17 @@ def _act(fault: Fault, host: GatewayHost) -> None:
 
 def _meant(fault: Fault, host: str) -> bool:
     return bool(fault.get("only", host) == host)
+
+
+def _shorten_timer(seconds: int) -> None:
+    original: Callable[..., tuple[str, ...]] = GatewayHost.run
+
+    def run(self: GatewayHost, verb: str, arguments: list[Any], **keywords: Any) -> tuple[str, ...]:
+        if verb == "switch":
+            arguments = [*arguments[:3], seconds, *arguments[4:]]
+        return original(self, verb, arguments, **keywords)
+
+    setattr(GatewayHost, "run", run)  # noqa: B010 - mypy allows no assignment to a method
 
 
 def _around_step(fault: Fault, when: str, step: str) -> None:

@@ -52,9 +52,8 @@ def test_what_fails_the_check_from_outside_is_reverted_at_once_and_stops_the_res
 
 def test_a_waiting_switch_that_does_not_work_is_reverted_by_the_next_apply(bench: Bench) -> None:
     bench.list_new_name("gw1")
-    bench.edit_gateway("gw1", confirm_seconds=60)
     live = bench.live("gw1")
-    bench.apply("--limit", "gw1", fault={"at": "after:switch", "do": ["die"]})
+    bench.apply("--limit", "gw1", fault={"at": "after:switch", "do": ["die"], "confirm": 60})
     assert bench.pending("gw1")
     said = bench.apply("--limit", "gw1", fault={"blind": 1})
     assert said.code == 1

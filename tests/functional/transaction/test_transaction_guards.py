@@ -73,7 +73,13 @@ def test_a_live_thumbprint_changes_only_when_the_loss_is_accepted(bench: Bench) 
     assert after.code == 0, after.everything
     assert PASSWORD not in planned.out + done.out + done.err + stock.out + stock.err
     bench.lab.estate_file.write_text(bench.original, "utf-8")
-    assert bench.plan("--limit", "gw1").code == 0, "a fitting live certificate stays, whoever made it"
+    kept = bench.plan("--limit", "gw1", "--format", "json").json["hosts"][0]["changes"]
+    assert not [change for change in kept if change["resource"] == "certificate"], "a fitting live one stays"
+    bench.edit_gateway("gw1", certificate={"thumbprint": old})
+    assert bench.apply("--limit", "gw1").code == 3
+    back = bench.apply("--limit", "gw1", "--accept-lockout", "1")
+    assert back.code == 0, back.everything
+    assert bench.thumbprint("gw1") == old
 
 
 def test_a_lost_folder_of_certificates_makes_no_new_one(bench: Bench) -> None:

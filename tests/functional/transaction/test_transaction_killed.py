@@ -84,8 +84,7 @@ def test_killed_while_it_confirms_the_checked_configuration_stays(bench: Bench) 
 def test_a_switch_that_waits_is_in_the_plan_and_settled_by_the_next_apply(bench: Bench) -> None:
     new = bench.list_new_name("gw1")
     before = bench.live("gw1")
-    bench.edit_gateway("gw1", confirm_seconds=60)
-    killed(bench, {"at": "after:switch"})
+    killed(bench, {"at": "after:switch", "confirm": 60})
     live = bench.live("gw1")
     planned = bench.plan("--limit", "gw1", "--format", "json")
     assert planned.code == 2

@@ -9,17 +9,16 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import os
 import signal
 import sys
-import traceback
 from typing import Annotated
 
 import typer
 
 from cemops import __version__
 from cemops.cli import apply, lab, observe, plan, probe, schema, validate
-from cemops.cli.messages import say_error
+from cemops.cli.messages import say, say_error
+from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
 
 INTERRUPTED = 130
@@ -111,13 +110,13 @@ def _wrong_usage(error: typer.TyperException) -> int:
 def _failed(error: CemopsError, *, debug: bool) -> int:
     say_error(str(error))
     if debug:
-        traceback.print_exc()
+        say(traceback_text(error))
     return error.exit_code
 
 
 def _unexpected(error: Exception, *, debug: bool) -> int:
-    if debug or os.environ.get("CEMOPS_DEBUG"):
-        traceback.print_exc()
+    if debug:
+        say(traceback_text(error))
     else:
         say_error(f"an error inside cemops ({type(error).__name__}): run the command again with --debug and report it")
     return 1

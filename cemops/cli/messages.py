@@ -10,15 +10,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from cemops.rendering.terminal import visible
+
 
 def say(sentence: str) -> None:
     """Say something that is not the result."""
-    typer.echo(sentence, err=True)
+    typer.echo(visible(sentence), err=True)
 
 
 def say_error(sentence: str) -> None:
     """Say what went wrong."""
-    typer.secho(f"cemops: {sentence}", err=True, fg="red" if sys.stderr.isatty() else None)
+    typer.secho(f"cemops: {visible(sentence)}", err=True, fg="red" if sys.stderr.isatty() else None)
 
 
 class ProgressLines:

@@ -35,8 +35,14 @@ def context_of(estate: Path | None) -> EstateContext:
 
 
 def names_of(limit: list[str] | None) -> tuple[str, ...]:
-    """Split ``--limit a,b --limit c`` into names."""
-    return tuple(name.strip() for part in limit or () for name in part.split(",") if name.strip())
+    """Split ``--limit a,b --limit c`` into names; none without the option.
+
+    Raises UsageError where the option holds no name: ``--limit "$EMPTY"`` must not mean every host.
+    """
+    names = tuple(name.strip() for part in limit or () for name in part.split(",") if name.strip())
+    if limit and not names:
+        raise UsageError("--limit names nothing: give hosts or groups, or leave it out for every host")
+    return names
 
 
 def time_of(now: str | None) -> datetime:
@@ -45,6 +51,6 @@ def time_of(now: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         parsed = datetime.fromisoformat(now)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"--now {now!r} is no time: write it like 2026-11-22T10:30:00Z") from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)

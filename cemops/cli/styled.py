@@ -16,10 +16,10 @@ _COLORS = {"+": "green", "~": "yellow", "!": "red", "-": "red", "?": "cyan"}
 def show_plan(plan: Plan, *, color: bool, brief: bool = False) -> None:
     """Print a plan as text."""
     text = plan_text(plan, brief=brief)
-    if not color or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+    if not color or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         typer.echo(text)
         return
-    for line in text.splitlines():
+    for line in text.split("\n"):
         typer.secho(line, fg=_color_of(line))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,16 +13,26 @@ from cemops.errors import CemopsError
 from cemops.execution.estate_file import estate_path_from, read_estate
 from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.inventory import HostEntry, inventory_groups
+from cemops.execution.validation import validate_file
+from cemops.rendering.findings import findings_text
 
 
 def current_context() -> EstateContext:
-    """Return the estate, read once a process. Raises EstateError."""
+    """Return the estate, read once a process. Raises CemopsError where it has errors."""
     return _context(estate_path_from(None, os.environ))
 
 
 @cache
 def _context(path: Path) -> EstateContext:
-    return EstateContext.of(read_estate(path))
+    """Read and judge the estate, as plan and apply do: one with errors is never acted on."""
+    context = EstateContext.of(read_estate(path))
+    validation = validate_file(path, datetime.now(UTC))
+    if validation.errors:
+        raise CemopsError(
+            f"{path} has {validation.errors} errors, nothing was planned:\n"
+            f"{findings_text(validation.findings, validation.file)}"
+        )
+    return context
 
 
 def current_groups() -> dict[str, list[HostEntry]]:

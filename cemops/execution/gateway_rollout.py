@@ -152,11 +152,18 @@ class GatewayRollout:
             unit=UNIT if gateway.service.manager == "systemd" else "",
         )
         if answer is None:
-            raise HostError(
-                host.name, "the host could not be observed, see above; check that sh, coreutils and openssl are there"
-            )
+            raise HostError(host.name, _unobserved(host))
         observed = replace(answer.observed, observer_clock=datetime.now(UTC))
         return Observation(observed, answer.lines, time.monotonic(), _remote_commands(host) - before)
+
+
+def _unobserved(host: Host) -> str:
+    """Say why a host that is connected gave no answer, as far as it said so itself."""
+    complaint = host.connector.last_complaint if isinstance(host.connector, CheckedSSHConnector) else ""
+    if "password is required" in complaint or "sudo" in complaint:
+        return f"the host could not be observed ({complaint}): become: sudo needs sudo without a password (NOPASSWD)"
+    said = f" ({complaint})" if complaint else ""
+    return f"the host could not be observed{said}: check that sh, coreutils and openssl are there"
 
 
 def _remote_commands(host: Host) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import accumulate
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
@@ -111,8 +112,23 @@ def _values(lines: Iterable[str]) -> Mapping[str, list[str]]:
     return values
 
 
+def _contents(values: Mapping[str, list[str]]) -> dict[str, str]:
+    """Cut the collected contents into the files that they came from; the sizes are those that ``wc`` saw."""
+    names = (_first(values, "collected") or "").split()
+    sizes = [int(size) for size in (_first(values, "sizes") or "").split()][: len(names)]
+    data = base64.b64decode((_first(values, "contents") or "").encode(), validate=True)
+    if len(sizes) != len(names) or len(data) != sum(sizes):
+        raise ValueError("files changed while they were read")
+    ends = list(accumulate(sizes))
+    return {
+        name: data[end - size : end].decode("utf-8", "replace")
+        for name, size, end in zip(names, sizes, ends, strict=True)
+    }
+
+
 def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
     files_seen = _files(values)
+    contents = _contents(values)
     current = _first(values, "current")
     return ObservedGateway(
         clock=datetime.fromtimestamp(int(values["clock"][0]), UTC),
@@ -122,12 +138,12 @@ def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
         fips_provider={"1": True, "0": False, None: None}[_first(values, "fips")],
         account_exists="account" in values,
         account_group=_first(values, "account"),
-        own_addresses=_own_addresses(values),
+        own_addresses=_own_addresses(values, contents.get("own-addresses", "")),
         root_exists="root" in values,
         current=_release_name(current),
         releases=_releases(files_seen),
-        live_files={key.removeprefix("live:"): _text(values, key) or "" for key in values if key.startswith("live:")},
-        certificate=_certificate(values),
+        live_files={key.removeprefix("live:"): text for key, text in contents.items() if key.startswith("live:")},
+        certificate=_certificate(values, contents.get("certificate")),
         tls_files={path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")},
         service=_service(values),
         pending=_pending(values),
@@ -174,11 +190,11 @@ def _limits(values: Mapping[str, list[str]]) -> HostLimits:
     return HostLimits(pid_max, threads_max, _number(values, "nofile"))
 
 
-def _own_addresses(values: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _own_addresses(values: Mapping[str, list[str]], fib_trie: str) -> tuple[str, ...]:
     """Read the machine's addresses: IPv4 out of /proc/net/fib_trie, IPv6 as /proc/net/if_inet6 writes them."""
     found: list[str] = []
     leaf = ""
-    for line in (_text(values, "own-addresses") or "").splitlines():
+    for line in fib_trie.splitlines():
         words = line.split()
         if words[:1] in (["|--"], ["+--"]):
             leaf = words[1]
@@ -214,13 +230,13 @@ def _releases(seen: Mapping[str, ObservedFile]) -> dict[str, dict[str, ObservedF
     return dict(releases)
 
 
-def _certificate(values: Mapping[str, list[str]]) -> ObservedCertificate | None:
+def _certificate(values: Mapping[str, list[str]], pem: str | None) -> ObservedCertificate | None:
     path = _first(values, "certificate-path")
     if path is None:
         return None
     public = _text(values, "key-public")
     digest = _public_key_digest(public) if public else _noted_digest(_first(values, "key-digest"))
-    return ObservedCertificate(path, _first(values, "key-path") or "", _text(values, "certificate"), digest)
+    return ObservedCertificate(path, _first(values, "key-path") or "", pem, digest)
 
 
 def _noted_digest(text: str | None) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cemops.errors import CemopsError
-from cemops.execution.gateway_state import parse_gateway_state
+from cemops.execution.gateway_state import GatewayStateError, parse_gateway_state
 from cemops.model.observed import ObservedGateway
 
 SCHEMA = 1
@@ -32,18 +32,33 @@ def record_document(
     }
 
 
-def read_record(path: Path) -> dict[str, ObservedGateway]:
-    """Read a record; CemopsError where it is no record, or one of another version."""
+def read_record(path: Path, estate: str) -> dict[str, ObservedGateway]:
+    """Read a record of ``estate``; CemopsError where it is no record, one of another version, or of another estate."""
     try:
         document = json.loads(path.read_text("utf-8"))
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise CemopsError(f"{path} is no record of this version (schema {SCHEMA}): make one with `cemops observe`")
-        return {entry["host"]: parse_gateway_state(entry["lines"]) for entry in document["hosts"] if "lines" in entry}
+        if document["estate"] != estate:
+            raise CemopsError(
+                f"{path} records the estate {document['estate']}, not {estate}: make one with `cemops observe`"
+            )
+        return {
+            entry["host"]: _observed(path, entry["host"], entry["lines"])
+            for entry in document["hosts"]
+            if "lines" in entry
+        }
     except OSError as error:
         raise CemopsError(
             f"{path} cannot be read ({error.strerror}): make it with `cemops observe --out {path}`"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CemopsError(
             f"{path} is no record of observations, or a damaged one: make one with `cemops observe --out FILE`"
         ) from None
+
+
+def _observed(path: Path, host: str, lines: list[str]) -> ObservedGateway:
+    try:
+        return parse_gateway_state(lines)
+    except GatewayStateError as error:
+        raise CemopsError(f"{path}: what is recorded of {host} is damaged ({error}): observe again") from None

@@ -130,6 +130,8 @@ class CheckedSSHConnector(SSHConnector):
     data_meta = {**SSHConnector.data_meta, **_DATA_META}  # noqa: RUF012 - pyinfra declares it so
     remote_commands = 0
     """Remote processes started on this host so far."""
+    last_complaint = ""
+    """Last line on stderr of the last command, where that failed."""
 
     @staticmethod
     def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
@@ -184,13 +186,15 @@ class CheckedSSHConnector(SSHConnector):
         return self.host.data.get(f"cemops_{name}")
 
     def _connected_client(self) -> SSHClient:
-        """Try the host's keys one type after the other until the declared one is met."""
+        """Try the host's keys one type after the other until the declared or known one is met."""
         disabled: list[str] = []
-        first: HostKeyMismatchError | None = None
+        first: HostKeyMismatchError | UnknownHostKeyError | paramiko.BadHostKeyException | None = None
         for _ in range(_KEY_TYPES):
             try:
                 return self._client({"keys": disabled})
-            except HostKeyMismatchError as error:
+            except (HostKeyMismatchError, UnknownHostKeyError, paramiko.BadHostKeyException) as error:
+                if isinstance(error, paramiko.BadHostKeyException) and _same_kind(error.key, error.expected_key):
+                    raise  # the file has another key of this kind: no other kind may answer for it
                 first = first or error
                 disabled += _algorithms_of(error.key)
             except paramiko.ssh_exception.IncompatiblePeer:
@@ -268,10 +272,17 @@ class CheckedSSHConnector(SSHConnector):
             raise OSError(f"{self._place}: the SSH connection failed ({error})") from error
         if status == -1:
             raise OSError(f"{self._place}: the SSH connection was cut while a command ran")
-        return status in success, output
+        succeeded = status in success
+        said = [line.strip() for line in output.stderr_lines if line.strip()]
+        self.last_complaint = "" if succeeded or not said else said[-1]
+        return succeeded, output
 
     def _print_line(self, stream: str, line: str) -> None:
         echo(f"{self.host.print_prefix}{line if stream == 'stdout' else format_text(line, 'red')}", err=True)
+
+
+def _same_kind(one: paramiko.PKey, other: paramiko.PKey) -> bool:
+    return one.get_name() == other.get_name()
 
 
 def _algorithms_of(key: paramiko.PKey) -> list[str]:
@@ -286,11 +297,14 @@ def _private_key(path: Path, passphrase: SecretStr | None) -> paramiko.PKey:
         return paramiko.PKey.from_path(path, passphrase.get_secret_value().encode() if passphrase else None)
     except FileNotFoundError:
         raise CemopsError(f"the private key {path} does not exist: check private_key_file of the credential") from None
-    except paramiko.PasswordRequiredException:
-        raise CemopsError(
-            f"the private key {path} is encrypted: name its passphrase in private_key_passphrase of the credential"
-        ) from None
-    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
+    except TypeError:  # of cryptography: a passphrase is missing, or there is one and the key is not encrypted
+        repair = (
+            "is not encrypted: take private_key_passphrase out of the credential"
+            if passphrase
+            else "is encrypted: name its passphrase in private_key_passphrase of the credential"
+        )
+        raise CemopsError(f"the private key {path} {repair}") from None
+    except (OSError, ValueError, paramiko.SSHException) as error:
         raise CemopsError(
             f"the private key {path} cannot be read ({type(error).__name__}): check file and passphrase"
         ) from None

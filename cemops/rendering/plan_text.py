@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, summarize
+from cemops.rendering.terminal import visible
 
 WIDTH = 80
 _DIFF_HEAD = 3
@@ -32,18 +33,22 @@ _STATUS = {
 def plan_text(plan: Plan, *, brief: bool = False) -> str:
     """Return the plan as text, ending with its summary; ``brief`` leaves out the text of new files."""
     lines = [line for host in plan.hosts for line in _host_lines(host, brief=brief)]
-    return "\n".join([*lines, *_cut_off_lines(plan), _summary(plan)])
+    return visible("\n".join([*lines, *_cut_off_lines(plan), _summary(plan)]))
 
 
 def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> Iterator[str]:
     """Yield one change: what, why, before and after, its diff (``brief``: not that of a new file), its warnings."""
+    yield from map(visible, _change_lines(change, diff=diff, brief=brief))
+
+
+def _change_lines(change: Change, *, diff: bool, brief: bool) -> Iterator[str]:
     yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}"
     yield from _wrapped(change.reason, "      ")
     yield from _data_lines(change.before, change.after)
     if brief and change.diff and change.action is Action.CREATE:
         yield f"      {change.diff.count(chr(10)) - _DIFF_HEAD} lines (`cemops plan` shows them)"
     elif diff and change.diff:
-        yield from (f"      {line}" for line in change.diff.splitlines())
+        yield from (f"      {line}" for line in change.diff.removesuffix("\n").split("\n"))
     for warning in change.warnings:
         yield from _warning_lines(warning, "      ")
 
@@ -51,7 +56,7 @@ def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> I
 def warning_lines(plan: HostPlan) -> Iterator[str]:
     """Yield every warning of a host in one line each."""
     for warning in plan.all_warnings:
-        yield f"warning {warning.code}: {warning.message}{_fact(warning)}"
+        yield visible(f"warning {warning.code}: {warning.message}{_fact(warning)}")
 
 
 def _host_lines(host: HostPlan, *, brief: bool) -> Iterator[str]:
@@ -71,10 +76,12 @@ def _data_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     keys = [key for key in {**(before or {}), **(after or {})} if key != "digest"]
     for key in keys:
         old, new = (before or {}).get(key), (after or {}).get(key)
-        if old in (None, new):
-            yield f"      {key}: {new}"
+        if old == new:
+            continue
+        if old is None:
+            yield from _wrapped(f"{key}: {new}", "      ")
         elif new is not None:
-            yield f"      {key}: {old} -> {new}"
+            yield from _wrapped(f"{key}: {old} -> {new}", "      ")
 
 
 def _warning_lines(warning: PlanWarning, indent: str) -> Iterator[str]:
@@ -85,9 +92,14 @@ def _fact(warning: PlanWarning) -> str:
     return f" ({warning.fact})" if warning.fact and f"({warning.fact})" not in warning.message else ""
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent if further is None else further,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -96,7 +108,7 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
         return
     yield f"Cut off by this plan (apply needs --accept-lockout {len(plan.cut_off)}):"
     for number, line in enumerate(plan.cut_off, 1):
-        yield from textwrap.wrap(line, WIDTH, initial_indent=f"  {number}. ", subsequent_indent="     ")
+        yield from _wrapped(line, f"  {number}. ", "     ")
     yield ""
 
 

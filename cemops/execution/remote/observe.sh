@@ -12,6 +12,20 @@ tab='	' nl='
 # Forks are what an observation costs, and dash reads files one byte at a time: hence few programs, and no loops over files.
 put() { printf '%s\t%s\n' "$1" "$2"; }
 content() { [ -f "$2" ] && [ -r "$2" ] && { printf '%s\t' "$1"; base64 -w0 <"$2"; printf '\n'; }; }
+collect() { # KEY FILE: its content comes with the others, by one program for all
+    [ -f "$2" ] && [ -r "$2" ] && { collected="$collected$1 "; files=$files$2$nl; }
+}
+contents() { # sizes, then everything one after the other
+    set -f
+    IFS=$nl
+    set -- $files
+    sizes=$(wc -c -- "$@")
+    unset IFS
+    put collected "$collected"
+    printf 'sizes\t'; for word in $sizes; do case $word in *[!0-9]*) ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'
+    printf 'contents\t'; cat -- "$@" | base64 -w0; printf '\n'
+    set +f
+}
 first_line() { line=; [ -r "$1" ] && { IFS= read -r line <"$1" || :; }; }
 noted() { first_line "$root/state/$1"; [ -n "$line" ] && put "$1" "$line"; }
 find_program() { # NAME...: the first of them on the PATH
@@ -52,9 +66,11 @@ resolve() { # NAME...: one after the other; once a name does not resolve, which 
     set +f
 }
 
+collected= files=
+
 put cemops-gateway-state 1
 put clock "$(date +%s)"
-put uid "$(id -u)"
+while read -r word uid _; do [ "$word" = Uid: ] && { put uid "$uid"; break; }; done </proc/self/status
 
 binary=
 find_program apache2 httpd
@@ -77,7 +93,6 @@ printf 'nofile\t'; ulimit -Hn
 # cat, not read: the kernel answers a second read of these files with nothing.
 limits=$(cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max 2>/dev/null)
 put kernel-limits "${limits%%"$nl"*} ${limits##*"$nl"}"
-content own-addresses /proc/net/fib_trie
 [ -r /proc/net/if_inet6 ] && while read -r value _; do put address6 "$value"; done </proc/net/if_inet6
 resolve "$@"
 
@@ -90,7 +105,7 @@ if cd "$root" 2>/dev/null; then
     sums=$(sha256sum -- "$@" 2>/dev/null)
     printf '%s\n' "$sums"
     stat -c "stat$tab%a %u %n" -- "$@" 2>/dev/null
-    for name in httpd.conf client-ca.pem client-crl.pem; do content "live:$name" "current/$name"; done
+    for name in httpd.conf client-ca.pem client-crl.pem; do collect "live:$name" "current/$name"; done
     live=current/httpd.conf
     # Where current is gone, what it named last still serves: its certificate is the one that agents pin.
     [ -r "$live" ] || { first_line state/loaded; live=releases/$line/httpd.conf; }
@@ -100,7 +115,7 @@ if cd "$root" 2>/dev/null; then
     if [ -n "$certificate" ]; then
         put certificate-path "$certificate"
         put key-path "$key"
-        content certificate "$certificate"
+        collect certificate "$certificate"
         # Reading a key takes a while: stage has noted whose it is, and what the file held then.
         noted= public=
         [ -r state/key-public ] && read -r noted public <state/key-public
@@ -134,6 +149,8 @@ if cd "$root" 2>/dev/null; then
         done <"$waiting"
     done
 fi
+collect own-addresses /proc/net/fib_trie
+contents
 if [ -n "$unit" ]; then
     content unit "/etc/systemd/system/$unit"
     put enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"

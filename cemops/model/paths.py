@@ -56,9 +56,7 @@ def parse_windows_path(value: object) -> str:
         raise ValueError(f"{shown(path)} mixes in /: write a Windows path with backslashes, in single quotes")
     drive, *parts = path.removesuffix("\\").split("\\")
     if not _DRIVE.fullmatch(drive):
-        raise ValueError(
-            f"{shown(path)} has no drive letter: write the path from the drive on, such as 'C:\\cemops'"
-        )
+        raise ValueError(f"{shown(path)} has no drive letter: write the path from the drive on, such as 'C:\\cemops'")
     if not parts:
         raise ValueError(f"{shown(path)} is a whole drive: write a folder below it")
     for part in parts:
@@ -72,8 +70,7 @@ def _check_windows_part(path: str, part: str) -> None:
         raise ValueError(f"{shown(path)} names the Windows device {shown(part)}: choose another folder name")
     if part != part.strip() or part.endswith("."):
         raise ValueError(
-            f"{shown(path)} has the part {shown(part)}: Windows drops spaces and dots at its ends, so"
-            " leave them out"
+            f"{shown(path)} has the part {shown(part)}: Windows drops spaces and dots at its ends, so leave them out"
         )
     for character in part:
         if not (character.isalnum() or character in _WINDOWS_EXTRA):
@@ -89,9 +86,7 @@ def _refuse_dots(path: str, part: str) -> None:
     if part in (".", ".."):
         raise ValueError(f"{shown(path)} holds {shown(part)}: write the path without it")
     if len(part) > LONGEST_PART:
-        raise ValueError(
-            f"{shown(path)} has a part of {len(part)} characters: at most {LONGEST_PART} are possible"
-        )
+        raise ValueError(f"{shown(path)} has a part of {len(part)} characters: at most {LONGEST_PART} are possible")
 
 
 def parse_remote_root(value: object) -> str:

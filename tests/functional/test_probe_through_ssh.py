@@ -22,6 +22,7 @@ from tests.functional.probe_bench import FQDN, Estate, free_port, listening
 from tests.functional.probe_gateway import gateway_running, servers_running
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
@@ -113,9 +114,14 @@ def test_a_port_that_nobody_listens_on_is_a_failed_connection(tmp_path: Path) ->
     assert visit.detail.startswith(f"cannot connect: the SSH server did not forward to 127.0.0.1:{port}: ")
 
 
+def _never_answers(connection: socket.socket) -> None:
+    connection.recv(1 << 20)
+    time.sleep(3)
+
+
 def test_a_silent_port_behind_ssh_ends_by_the_deadline(tmp_path: Path) -> None:
     with (
-        listening("127.0.0.1", 0, lambda connection: bool(connection.recv(1 << 20)) and time.sleep(3)) as port,  # type: ignore[arg-type,return-value]  # a server that never answers
+        listening("127.0.0.1", 0, _never_answers) as port,
         sshd_running(tmp_path) as transport,
     ):
         dial = ssh_dial(transport, "127.0.0.1", port, timeout=5)

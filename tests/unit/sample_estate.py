@@ -72,7 +72,8 @@ def sample_data(changes: dict[str, Any] | None = None) -> dict[str, Any]:
     """
     data = copy.deepcopy(SAMPLE)
     for path, value in (changes or {}).items():
-        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        parts: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
+        *way, last = parts
         here: Any = data
         for part in way:
             here = here[part] if isinstance(here, list) else here.setdefault(part, {})

@@ -69,7 +69,7 @@ def test_every_step_is_the_command_that_an_operator_types(lab: RecordingLab) -> 
     assert [(step["step"], step["result"]) for step in steps] == [(name, "pass") for name in ALL]
     assert lab.commands == [
         "validate --format json",
-        "plan --format json",
+        "plan --brief --format json",
         "apply --yes --format json",
         "plan --detailed-exitcode --format json",
         "probe --format json",
@@ -102,7 +102,7 @@ def test_a_command_that_never_ends_is_a_failure(lab: RecordingLab) -> None:
 
 
 def test_an_interrupted_run_goes_down(lab: RecordingLab) -> None:
-    lab.answers["plan --format json"] = (130, "")
+    lab.answers["plan --brief --format json"] = (130, "")
     with pytest.raises(KeyboardInterrupt):
         run()
     assert lab.downs == 1
@@ -126,7 +126,7 @@ def test_a_lab_that_is_there_already_is_left_alone(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("output", ["", "[]", '{"summary": 3}', "{}"])
 def test_output_without_a_summary_gives_the_exit_code(lab: RecordingLab, output: str) -> None:
-    lab.answers["plan --format json"] = (0, output)
+    lab.answers["plan --brief --format json"] = (0, output)
     assert run()[2]["detail"] == "exit code 0"
 
 

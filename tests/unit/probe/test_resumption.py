@@ -87,7 +87,7 @@ def test_everything_else_fails(good: Visit, revoked: Visit, detail: str) -> None
 
 def test_without_a_revoked_agent_it_is_skipped_but_a_resumed_session_still_fails() -> None:
     attempt = Resumption(GOOD, NONE)
-    calm = resumption_verdict(attempt, "ns1:4726", lambda *_: Played(OPENED))  # type: ignore[arg-type,return-value]  # as above
+    calm = resumption_verdict(attempt, "ns1:4726", lambda *_: Played(OPENED))  # type: ignore[arg-type]  # as above
     assert calm == Verdict("skipped", "no revoked agent (no session is resumed in TLS 1.2 and 1.3)")
-    kept = resumption_verdict(attempt, "ns1:4726", lambda *_: Played(OPENED, RESUMED))  # type: ignore[arg-type,return-value]  # as above
+    kept = resumption_verdict(attempt, "ns1:4726", lambda *_: Played(OPENED, RESUMED))  # type: ignore[arg-type]  # as above
     assert kept.result == "fail"

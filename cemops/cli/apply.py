@@ -88,6 +88,18 @@ def _pass_guards(rollout: GatewayRollout, made: Plan, accept_lockout: int | None
     rollout.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
 
 
+def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
+    """Say what came of every host that was asked for."""
+    changed = sum(host.succeeded for host in applied)
+    counts = {
+        "changed": changed,
+        "failed": len(applied) - changed + sum(host.status is HostStatus.ERROR for host in made.hosts),
+        "unreachable": sum(host.status is HostStatus.UNREACHABLE for host in made.hosts),
+        "in sync": sum(host.status is HostStatus.IN_SYNC and host.managed for host in made.hosts),
+    }
+    return f"Applied: {', '.join(f'{number} {what}' for what, number in counts.items() if number)}."
+
+
 def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
     failed = [host for host in applied if not host.succeeded]
     refused = [host for host in applied if host.refused]
@@ -99,8 +111,7 @@ def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
         ]
         typer.echo(json.dumps(document, indent=2))
     elif applied:
-        done = len(applied) - len(failed)
-        typer.echo(f"Applied: {done} of {len(applied)} hosts changed" + (f", {len(failed)} failed." if failed else "."))
+        typer.echo(_outcome(made, applied))
     if refused and len(refused) == len(failed) and not made.has_failures:
         raise typer.Exit(RefusedError.exit_code)
     raise typer.Exit(1 if failed or made.has_failures else 0)

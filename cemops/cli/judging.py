@@ -9,6 +9,9 @@ from cemops.errors import CemopsError
 from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.validation import validate_loaded
 from cemops.rendering.findings import findings_text
+from cemops.rendering.plan_text import counted
+from cemops.rules.framework import Severity
+from cemops.rules.judgement import count
 
 
 def stop_on_errors(context: EstateContext, now: datetime) -> None:
@@ -16,4 +19,9 @@ def stop_on_errors(context: EstateContext, now: datetime) -> None:
     validation = validate_loaded(context.loaded, now)
     if validation.errors:
         say(findings_text(validation.findings, validation.file))
-        raise CemopsError(f"{context.loaded.path} has {validation.errors} errors, see above; nothing was planned")
+        raise CemopsError(
+            f"{context.loaded.path} has {counted(validation.errors, 'error')}, see above; nothing was planned"
+        )
+    warnings = count(validation.findings, Severity.WARNING)
+    if warnings:
+        say(f"{context.loaded.path} has {counted(warnings, 'warning')}: see `cemops validate`")

@@ -13,6 +13,7 @@ import signal
 import sys
 from typing import Annotated
 
+import gevent
 import typer
 
 from cemops import __version__
@@ -60,6 +61,10 @@ def _show_version(wanted: bool) -> None:
 def main() -> None:
     """Run the command line; the exit code is the contract's (DESIGN.md, Commands)."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    working = gevent.getcurrent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # a plain handler would raise in whichever greenlet happens to run, and gevent would print its traceback
+        gevent.signal_handler(number, gevent.kill, working, KeyboardInterrupt)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -75,7 +80,10 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last boundary: no traceback without --debug
         return _exit_code(error, debug=debug)
     except KeyboardInterrupt:
-        say_error("interrupted; run the command again, it goes on where it is needed")
+        say_error(
+            "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
+            "look with `cemops plan`, and go on with `cemops apply`"
+        )
         return INTERRUPTED
     return result if isinstance(result, int) else 0
 

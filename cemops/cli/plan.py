@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 import typer
 
 from cemops.cli.judging import stop_on_errors
-from cemops.cli.messages import progress
+from cemops.cli.messages import progress, say
 from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
 from cemops.cli.styled import show_plan
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.observation_record import read_record
 from cemops.execution.planning_run import managed_hosts, plan_record, plan_session, wanted_hosts
 from cemops.execution.session import connected
+from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import Plan
 from cemops.rendering.plan_json import plan_document
 
@@ -64,6 +65,9 @@ def plan(  # noqa: PLR0913 - one parameter an option
         typer.echo(json.dumps(plan_document(made), indent=2))
     else:
         show_plan(made, color=not no_color, brief=brief)
+    closed = closed_sentence(context.estate.change_windows, time)
+    if made.has_changes and closed:
+        say(f"It is {closed}: apply would refuse now.")
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
 
 

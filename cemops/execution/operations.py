@@ -101,9 +101,6 @@ def rollout_of(state: State) -> GatewayRollout:
 def use_rollout(state: State, rollout: GatewayRollout) -> None:
     """Let ``cemops apply`` hand its own rollout (with its observations and guards' answers) to the operation."""
     setattr(state, _ROLLOUT, rollout)
-    inventory = state.inventory
-    # pyinfra goes through a set of hosts, in any order; gateways are switched in the order of the estate
-    vars(inventory)["get_active_hosts"] = lambda: [host for host in inventory if host in state.active_hosts]
 
 
 def _prepared(state: State, rollout: GatewayRollout, host: Host) -> Iterator[PyinfraCommand]:

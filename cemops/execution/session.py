@@ -16,6 +16,7 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.context import ctx_state
 
 from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.host_order import keep_order
 from cemops.execution.inventory import HostEntry, inventory_groups
 
 CONNECT_SECONDS = 10
@@ -61,6 +62,7 @@ def connected(context: EstateContext, names: Iterable[str], reached: Callable[[s
     }
     everything = [entry for entries, _ in groups.values() for entry in entries]
     inventory = Inventory(([name for name, _ in everything], {}), **groups)
+    keep_order(inventory)
     state = State(check_for_changes=False)
     errors = _ConnectErrors(reached)
     with ctx_state.use(state):

@@ -1,8 +1,9 @@
 """What the stock ``pyinfra`` command must do otherwise, put right from ``config.py`` (docs/adr/0002).
 
-pyinfra executes ``config.py`` before it resolves the inventory. Four things of 3.10 are changed, each where pyinfra
-offers no other way: a folder may be the inventory; an inventory or a ``--limit`` that names nothing is an error and
-not a success; and without a terminal nothing asks (pyinfra ends with the traceback of an EOFError).
+pyinfra executes ``config.py`` before it resolves the inventory. Five things of 3.10 are changed, each where pyinfra
+offers no other way: a folder may be the inventory; hosts keep its order; an inventory or a ``--limit`` that names
+nothing is an error and not a success; and without a terminal nothing asks (pyinfra ends with the traceback of an
+EOFError).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra_cli import cli, inventory
 from pyinfra_cli.exceptions import CliError
+
+from cemops.execution.host_order import keep_order
 
 _MARK = "_changed_by_cemops"
 
@@ -55,6 +58,7 @@ def _inventory_with_hosts(stock: Callable[..., Inventory]) -> Callable[..., Inve
                 f"{name} is no inventory: there is no such file or folder, no such module, and no host of that name "
                 "is known. Did you mean `pyinfra inventory ...`?"
             )
+        keep_order(made)
         return made
 
     return make

@@ -183,8 +183,8 @@ def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[st
     pinned = live or desired.materials.certificate.recorded
     if pinned is None or all(warning.code != "agents-cut-off" for warning in choice.warnings):
         return ()
-    new = choice.facts.sha1 if choice.facts else KNOWN_AFTER_APPLY
-    return (f"{desired.gateway.name}: agents that know only thumbprint {pinned.sha1} cannot connect once {new} serves",)
+    new = f"{choice.facts.sha1} serves" if choice.facts else "the new certificate serves"
+    return (f"{desired.gateway.name}: agents that know only thumbprint {pinned.sha1} cannot connect once {new}",)
 
 
 def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:

@@ -70,6 +70,14 @@ def is_intact(final: Mapping[str, str], found: Mapping[str, ObservedFile]) -> bo
     )
 
 
+def was_edited(observed: ObservedGateway) -> bool:
+    """Tell whether the live release no longer holds what its name says that cemops wrote."""
+    if observed.current is None:
+        return False
+    files = {name: text.replace(observed.current, RELEASE_FOLDER) for name, text in observed.live_files.items()}
+    return digest_of(files) != observed.current.rpartition(".")[0]
+
+
 def shown(text: str | None, release: str | None) -> str | None:
     """Return a file's text for a diff: whichever release it is in, its folder reads ``current``."""
     if text is None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from cemops.model.observed import ObservedGateway
 from cemops.planning.changes import KNOWN_AFTER_APPLY, Action, Change, PlanWarning, Resource, unified_diff
 from cemops.planning.desired_gateway import CLIENT_CA, CLIENT_CRL, CONFIGURATION, DesiredGateway
-from cemops.planning.release import digest_of, shown
+from cemops.planning.live_configuration import taken_from_agents
+from cemops.planning.release import digest_of, shown, was_edited
 
 
 def release_changes(
@@ -16,7 +17,8 @@ def release_changes(
     """Yield a change for each file of the release that the live one does not hold just so."""
     differing = [name for name in desired.files if not _same(desired, observed, name)]
     for name in differing:
-        yield _file_change(desired, observed, name, trust_warnings if name == _bearer(differing) else ())
+        warnings = (*(trust_warnings if name == _bearer(differing) else ()), *_taken(desired, observed, name))
+        yield _file_change(desired, observed, name, warnings)
     for name in sorted(set(_live_names(observed)) - set(desired.files)):
         before = shown(observed.live_files.get(name), observed.current)
         yield Change(
@@ -63,12 +65,24 @@ def _file_change(
         Resource.CRL if name == CLIENT_CRL else Resource.FILE,
         name,
         Action.CREATE if before is None else Action.UPDATE,
-        f"{_file_reason(name, first=before is None)}{_to_be_made(desired, name)}",
+        f"{_file_reason(name, first=before is None)}{_by_hand(observed, name)}{_to_be_made(desired, name)}",
         before=None if before is None else {"release": observed.current},
         after={"content": KNOWN_AFTER_APPLY} if after is None else {"digest": digest_of({name: after})},
         diff=None if after is None else unified_diff(before, after, name),
         warnings=tuple(warnings),
     )
+
+
+def _taken(desired: DesiredGateway, observed: ObservedGateway, name: str) -> Iterable[PlanWarning]:
+    live, wanted = observed.live_files.get(name), desired.files[name]
+    return taken_from_agents(live, wanted) if name == CONFIGURATION and live and wanted else ()
+
+
+def _by_hand(observed: ObservedGateway, name: str) -> str:
+    """Tell an edit on the host from a change of the estate: a release is named by what cemops wrote into it."""
+    if name not in observed.live_files or not was_edited(observed):
+        return ""
+    return "; the live release was edited by hand since cemops wrote it"
 
 
 def _to_be_made(desired: DesiredGateway, name: str) -> str:

@@ -112,6 +112,11 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
     yield ""
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: ``1 host``, ``2 hosts``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _summary(plan: Plan) -> str:
     counts = summarize(plan.hosts)
     done = [
@@ -119,16 +124,15 @@ def _summary(plan: Plan) -> str:
         for action in Action
         if action is not Action.OPERATOR and counts[str(action)]
     ]
-    parts = [f"{counts['hosts_changed']} of {counts['hosts']} hosts change", *done]
-    if counts["operator"]:
-        parts.append(f"{counts['operator']} for the operator")
-    if counts["warnings"]:
-        parts.append(f"{counts['warnings']} warnings")
+    notes = [f"{counts['operator']} for the operator"] if counts["operator"] else []
+    notes += [counted(counts["warnings"], "warning")] if counts["warnings"] else []
+    if not plan.hosts:
+        return "Nothing was planned: no machine of that name has a connection (`cemops plan` manages those that do)."
     failures = sum(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in plan.hosts)
-    if failures:
-        parts.append(f"{failures} failed")
-    if not plan.has_changes and not failures:
-        return f"Nothing to do: {counts['hosts']} hosts are as declared." + (
-            f" ({', '.join(parts[1:])})" if parts[1:] else ""
-        )
-    return f"Plan: {', '.join(parts)}."
+    if plan.has_changes or failures:
+        failed = [f"{failures} failed"] if failures else []
+        changing = f"{counts['hosts_changed']} of {counted(counts['hosts'], 'host')} to change"
+        return f"Plan: {', '.join([changing, *done, *notes, *failed])}."
+    in_sync = sum(host.managed for host in plan.hosts)
+    answer = f"Nothing to do: {counted(in_sync, 'host')} {'is' if in_sync == 1 else 'are'} as declared."
+    return f"{answer} ({', '.join(notes)})" if notes else answer

@@ -245,3 +245,27 @@ def test_authority_without_crl_is_a_warning_that_names_it() -> None:
     plan = plan_gateway(wanted, fresh, NOTHING_LIVE, NOW)
     found = [warning for change in plan.changes for warning in change.warnings if warning.code == "no-crl"]
     assert [("root-c" in warning.message, warning.fact) for warning in found] == [(True, "CE-08")]
+
+
+def test_a_hand_edit_is_told_from_a_change_of_the_estate() -> None:
+    here, live = settled()
+    by_hand = plan_of(touched(here, "httpd.conf", "Listen 443\nLogLevel debug\n"), live)
+    assert "edited by hand" in by_hand.changes[0].reason
+    by_estate = plan_of(here, live, "Listen 444\n")
+    assert "edited by hand" not in by_estate.changes[0].reason
+
+
+def test_a_plan_says_what_it_takes_from_agents() -> None:
+    listed = '<ProxyMatch "(?i)^ps1[.]corp[.]example:4726$">\n<ProxyMatch "(?i)^ps2[.]corp[.]example:4726$">\n'
+    here, live = settled(f"Listen 127.0.0.1:443 https\n{listed}")
+    plan = plan_of(here, live, f"Listen 127.0.0.1:8443 https\n{listed.splitlines()[0]}\n")
+    said = {warning.code: warning.message for change in plan.changes for warning in change.warnings}
+    assert "port 443" in said["agents-cut-off"]
+    assert "ps2.corp.example:4726" in said["targets-removed"]
+    assert "ps1" not in said["targets-removed"]
+
+
+def test_a_plan_that_only_adds_takes_nothing_from_agents() -> None:
+    here, live = settled("Listen 443\n")
+    plan = plan_of(here, live, 'Listen 443\nListen 444\n<ProxyMatch "(?i)^ps1:4726$">\n')
+    assert not [warning for change in plan.changes for warning in change.warnings]

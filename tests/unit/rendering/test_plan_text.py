@@ -106,7 +106,7 @@ Cut off by this plan (apply needs --accept-lockout 1):
   1. CEM on ns1: 120 agents pin 0123456789ABCDEF0123456789ABCDEF01234567 for
      gw1.example and lose the gateway
 
-Plan: 1 of 4 hosts change, 1 to create, 1 to update, 1 to replace, 1 for the operator, 3 warnings, 2 failed.\
+Plan: 1 of 4 hosts to change, 1 to create, 1 to update, 1 to replace, 1 for the operator, 3 warnings, 2 failed.\
 """)
 
 
@@ -128,14 +128,14 @@ def test_every_warning_is_listed_in_one_line_each() -> None:
 @pytest.mark.parametrize(
     ("hosts", "last"),
     [
-        ((HostPlan("gw1", HostStatus.IN_SYNC),), "Nothing to do: 1 hosts are as declared."),
-        ((NS1,), "Nothing to do: 1 hosts are as declared. (1 for the operator)"),
-        ((GW3,), "Plan: 0 of 1 hosts change, 1 failed."),
+        ((HostPlan("gw1", HostStatus.IN_SYNC),), "Nothing to do: 1 host is as declared."),
+        ((NS1,), "Nothing to do: 0 hosts are as declared. (1 for the operator)"),
+        ((GW3,), "Plan: 0 of 1 host to change, 1 failed."),
         (
             (replace(GW1, warnings=()), NS1),
-            "Plan: 1 of 2 hosts change, 1 to create, 1 to update, 1 to replace, 1 for the operator, 2 warnings.",
+            "Plan: 1 of 2 hosts to change, 1 to create, 1 to update, 1 to replace, 1 for the operator, 2 warnings.",
         ),
-        ((), "Nothing to do: 0 hosts are as declared."),
+        ((), "Nothing was planned: no machine of that name has a connection (`cemops plan` manages those that do)."),
     ],
 )
 def test_the_last_line_sums_up(hosts: tuple[HostPlan, ...], last: str) -> None:

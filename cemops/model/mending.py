@@ -34,7 +34,7 @@ _STAND_INS: Mapping[Callable[[object], object], str] = types.MappingProxyType(
         network.parse_fqdn: STAND_IN + "-{}.invalid",
         network.parse_server_name: STAND_IN + "-{}",
         network.parse_host_address: STAND_IN + "-{}.invalid",
-        network.parse_address: "192.0.2.1",
+        network.parse_address: "2001:db8:ffff::{}",
         network.parse_network: "192.0.2.0/24",
         network.parse_listen_address: "*",
         paths.parse_posix_path: "/" + STAND_IN,

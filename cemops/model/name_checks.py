@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from cemops.model.reference_problem import ReferenceProblem
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cemops.model.referenced_names import Kind
 
 MACHINE_SECTIONS = ("notification_servers", "site_servers", "gateways", "security_manager_plus")
+LISTS_OF_SERVERS = ("servers", "status_reporting")
+"""The keys of a gateway that hold a list whose entries name one server each."""
 RESERVED_HOST_NAMES = frozenset({"all", *MACHINE_SECTIONS})
 """``--limit`` takes hosts and groups; these are groups."""
 
@@ -24,11 +27,26 @@ RESERVED_HOST_NAMES = frozenset({"all", *MACHINE_SECTIONS})
 def unknown_names(estate: Estate) -> Iterator[ReferenceProblem]:
     """Find names that stand for nothing, and name the nearest one that does."""
     declared = _declared_names(estate)
-    for reference in references(estate):
+    found = tuple(references(estate))
+    written: defaultdict[DocumentPath, set[str]] = defaultdict(set)
+    for reference in found:
+        written[list_around(reference.path)].add(reference.name)
+    for reference in found:
         names = declared[reference.kind]
         if reference.name not in names:
-            advice = nearest(reference.name, names) or f"declare it in {SECTIONS[reference.kind]}"
+            around = list_around(reference.path)
+            # A name stands once in a list: one that is there already was not meant.
+            free = [name for name in names if not around or name not in written[around]]
+            declare = f"declare it in {SECTIONS[reference.kind]}{', or remove it here' if around else ''}"
+            advice = nearest(reference.name, free) or declare
             yield ReferenceProblem(reference.path, f"there is no {reference.kind} {shown(reference.name)}: {advice}")
+
+
+def list_around(path: DocumentPath) -> DocumentPath:
+    """Give the place of the list of names that a reference is an entry of; empty where it is none."""
+    if isinstance(path[-1], int):
+        return path[:-1]
+    return path[:-2] if path[0] == "gateways" and path[2] in LISTS_OF_SERVERS else ()
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

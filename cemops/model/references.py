@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cemops.model import allow_list_checks, belonging_checks, machine_checks, name_checks
+from cemops.model import allow_list_checks, belonging_checks, machine_checks, name_checks, shared_machines
 from cemops.model.reference_problem import DocumentPath, ReferenceProblem
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ CHECKS = (
     machine_checks.platforms,
     machine_checks.logons,
     machine_checks.listen_addresses,
+    shared_machines.shared_folders,
+    shared_machines.shared_ports,
 )
 """Every check, in the order in which its problems are given."""
 

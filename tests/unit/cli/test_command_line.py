@@ -125,8 +125,8 @@ def test_an_error_is_one_sentence_and_debug_adds_the_traceback_wherever_it_stand
 
 
 def test_json_stands_alone_on_stdout_while_stderr_talks(cemops: Command, tmp_path: Path) -> None:
-    places: dict[str, Any] = {"address": "127.0.0.1", "port": 1}
-    unreachable = {f"gateways.{n}.connection.{key}": value for n in (0, 1) for key, value in places.items()}
+    unreachable: dict[str, Any] = {f"gateways.{n}.connection.port": 1 for n in (0, 1)}
+    unreachable |= {f"gateways.{n}.connection.address": f"127.0.0.{n + 1}" for n in (0, 1)}
     done = cemops("plan", "--format", "json", "--detailed-exitcode", "--estate", sample_file(tmp_path, unreachable))
     document = json.loads(done.out)
     assert {host["host"]: host["status"] for host in document["hosts"]} == {"gw1": "unreachable", "gw2": "unreachable"}

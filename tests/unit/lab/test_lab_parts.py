@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,10 @@ from cemops.lab.gateway_machine import GatewayAddress, GatewayMachine
 from cemops.lab.preconditions import LabPrograms, find_programs, is_locked
 from cemops.lab.tls_server import MAX_REQUEST, Identity, _serve
 from cemops.lab.trust import SiteServerRoot, make_ssh_key
+from cemops.model.document import load_estate_text
 from cemops.model.estate import Estate
+from cemops.rules.framework import Severity
+from cemops.rules.judgement import judge
 
 GATEWAYS = tuple(
     GatewayAddress(f"gw{number}", f"127.20.0.{number}", 2222, 8443, Path(f"/srv/lab/hosts/gw{number}/root"))
@@ -52,6 +56,12 @@ def test_the_estate_is_written_out_without_anchors() -> None:
     text = render_estate(INPUTS)
     assert "&id" not in text
     assert text.startswith("# The estate of this lab")
+
+
+def test_the_estate_has_no_error_however_many_gateways_share_an_sshd() -> None:
+    many = replace(INPUTS, gateways=GATEWAYS, host_key={one.name: INPUTS.host_key["gw1"] for one in GATEWAYS})
+    loaded = load_estate_text(render_estate(many), "estate.yaml")
+    assert {found.severity for found in judge(loaded.estate, None, datetime.now(UTC))} <= {Severity.INFO}
 
 
 def gateway_machine(gateways: tuple[GatewayAddress, ...]) -> GatewayMachine:

@@ -114,7 +114,40 @@ def test_nearest_name_is_suggested() -> None:
 
 
 def test_section_to_declare_in_is_named_where_no_name_is_near() -> None:
-    assert only_problem({"policies.0.gateways.0": "tallinn"}).message.endswith("declare it in gateways")
+    found = only_problem({"notification_servers.0.root_authority": "tallinn"})
+    assert found.message.endswith("declare it in authorities")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("policies.0.gateways.0", "gw9"),
+        ("internet_sites.0.site_servers.1", "ps9"),
+        ("gateways.0.servers.2", {"site_server": "ps9"}),
+        ("gateways.0.status_reporting", [{"notification_server": "ns1"}, {"notification_server": "ns9"}]),
+    ],
+)
+def test_name_that_stands_in_the_list_already_is_not_suggested(place: str, value: Any) -> None:
+    others = {"policies.0.gateways.0": {"policies.0.gateways.1": "gw1"}}.get(place, {})
+    gone = {"site_servers.1": {"name": "zz", "fqdn": "zz.example", "notification_server": "ns1"}}
+    rest = {"internet_sites": [], "gateways.1.servers": [{"notification_server": "ns1"}]}
+    kept = {"internet_sites": [{"name": "S", "notification_server": "ns1", "site_servers": ["ps1", "ps9"]}]}
+    if place.startswith("policies"):
+        changes: dict[str, Any] = {place: value, **others, "gateways.1.name": "zz"}
+    elif place.startswith("internet_sites"):
+        changes = {**gone, **rest, **kept, "gateways.0.servers": [{"site_server": "ps1"}]}
+    elif place.endswith("servers.2"):
+        changes = {**gone, **rest, place: value}
+    else:
+        changes = {place: value}
+    message = only_problem(changes).message
+    assert "did you mean" not in message
+    assert ": declare it in " in message
+    assert message.endswith(", or remove it here")
+
+
+def test_the_nearest_name_that_the_list_has_not_yet_is_suggested() -> None:
+    assert only_problem({"gateways.0.servers.2": {"site_server": "ps22"}}).message.endswith("did you mean 'ps2'?")
 
 
 @pytest.mark.parametrize(
@@ -366,6 +399,74 @@ def test_windows_gateway_has_the_vendors_defaults() -> None:
 def test_winrm_needs_a_password() -> None:
     changes = {"notification_servers.0.connection": WINRM | {"credential": "gw-root"}}
     assert dotted(only_problem(changes)) == "notification_servers.0.connection.credential"
+
+
+def third_gateway(**fields: Any) -> dict[str, Any]:
+    """A gateway at gw1's sshd, with folder, service and port of its own."""
+    connection = {"transport": "ssh", "address": "203.0.113.11", "credential": "gw-root"}
+    own = {"root": "/srv/gw3", "service": {"manager": "direct"}, "listen": {"port": 8443}}
+    return {"gateways.2": {"name": "gw3", "fqdn": "gw3.example", "connection": connection} | own | fields}
+
+
+def test_two_gateways_may_share_a_machine() -> None:
+    assert problems(third_gateway()) == ()
+
+
+@pytest.mark.parametrize("root", ["/etc/cemops-gateway", "/etc/cemops-gateway/"])
+def test_two_gateways_cannot_share_a_folder(root: str) -> None:
+    found = only_problem(third_gateway(root=root, service={"manager": "systemd"}))
+    assert (dotted(found), found.message) == (
+        "gateways.2.root",
+        "gw3 and gw1 are the same folder on the same machine: give one another root, or remove it",
+    )
+
+
+def test_two_windows_gateways_cannot_share_a_folder_in_another_spelling() -> None:
+    found = problems(
+        third_gateway(platform="windows", root="c:\\GW", service={})
+        | {"gateways.0.platform": "windows", "gateways.0.root": "C:\\gw"}
+    )
+    assert [dotted(problem) for problem in found] == ["gateways.2.root"]
+
+
+def test_two_gateways_of_one_machine_cannot_both_be_its_systemd_unit() -> None:
+    found = only_problem(third_gateway(service={"manager": "systemd"}))
+    assert (dotted(found), "gw1" in found.message) == ("gateways.2.service.manager", True)
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {"transport": "ssh", "address": "203.0.113.11", "port": 2222, "credential": "gw-root"},
+        {"transport": "ssh", "address": "203.0.113.13", "credential": "gw-root"},
+    ],
+)
+def test_one_folder_and_unit_on_two_machines_is_fine(connection: dict[str, Any]) -> None:
+    both = {"root": "/etc/cemops-gateway", "service": {"manager": "systemd"}}
+    assert problems(third_gateway(connection=connection, **both)) == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"listen": {"port": 443}},
+        {"connection": None, "public_address": "203.0.113.11", "listen": {"port": 443}},
+    ],
+)
+def test_two_gateways_on_one_address_and_port_are_a_problem(fields: dict[str, Any]) -> None:
+    found = only_problem(third_gateway(**fields))
+    assert (dotted(found), found.fact) == ("gateways.2.listen.port", "IG-01")
+    assert "203.0.113.11:443" in found.message
+
+
+def test_one_port_on_two_addresses_of_a_machine_is_fine() -> None:
+    listen = {"addresses": ["203.0.113.13"], "port": 443}
+    assert problems(third_gateway(public_address="203.0.113.13", listen=listen)) == ()
+
+
+def test_gateways_without_an_address_are_not_compared() -> None:
+    nowhere = third_gateway(connection=None, listen={"port": 443})
+    assert problems(nowhere | {"gateways.0.connection": None}) == ()
 
 
 @pytest.mark.parametrize("addresses", [["*", "203.0.113.11"], ["203.0.113.11", "203.0.113.11"]])

@@ -13,6 +13,7 @@ from cemops.model.estate import Estate
 from cemops.model.mending import STAND_IN, mend
 from cemops.model.model_errors import explain
 from cemops.model.references import reference_problems
+from cemops.model.schema_walk import expects_number
 from cemops.model.text import shown_key
 from cemops.model.yaml_syntax import Mark
 from cemops.model.yaml_text import Path, read_yaml
@@ -87,7 +88,7 @@ def parse_document(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]
     The problems are those of the text alone: broken YAML, surprising values, keys that stand twice, a
     document that is no section.
     """
-    tree = read_yaml(text)
+    tree = read_yaml(text, lambda path: expects_number(path, Estate))
     problems = [
         Problem(format_path(complaint.path), complaint.message, file, *complaint.mark) for complaint in tree.complaints
     ]

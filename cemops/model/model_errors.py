@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cemops.model.schema_walk import Path, Place, known_keys, place_of, tags_of
+from cemops.model.field_texts import phrase_of
+from cemops.model.schema_walk import Path, Place, branches_of, field_of, known_keys, place_of, tags_of, words_of
 from cemops.model.text import shown, shown_key
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 MOST_KEYS_LISTED = 24
+MOST_WORDS_OFFERED = 4
 _WORDS_LENGTH = 24
 
 _WHOLE_NUMBER = "a whole number is expected here: write it without quotes, fraction or unit, as in 60"
@@ -113,8 +115,16 @@ def _sentence(detail: ErrorDetails) -> str:
 
 
 def _missing(detail: ErrorDetails, place: Place) -> ModelError:
-    message = f"the key {place.path[-1]} is missing: add it"
-    return ModelError(place.path, message, detail["type"], place)
+    key = str(place.path[-1])
+    return ModelError(place.path, _add(key, place.section, words_of(place.annotation)), detail["type"], place)
+
+
+def _add(key: str, section: type[BaseModel] | None, words: tuple[object, ...]) -> str:
+    """Say that a key is missing, and what to write: its only possible words, else what its field is."""
+    if 0 < len(words) <= MOST_WORDS_OFFERED:
+        return f"the key {key} is missing: add {' or '.join(f'`{key}: {word}`' for word in words)}"
+    phrase = phrase_of(section, key) if section is not None else ""
+    return f"the key {key} is missing: add it{f' ({phrase})' if phrase else ''}"
 
 
 def _unknown_key(detail: ErrorDetails, place: Place) -> ModelError:
@@ -146,7 +156,7 @@ def _one_of(written: object, expected: str) -> tuple[str, str | None]:
     possible = tuple(word.strip("'") for word in words.split(", "))
     near = suggestion(written, possible) if isinstance(written, str) and len(written) <= _WORDS_LENGTH else None
     if near is not None:
-        return f"{shown(str(written))} is not possible here: did you mean '{near}'? One of {words} is", near
+        return f"{shown(str(written))} is not possible here: did you mean '{near}'? Possible are {words}", near
     return f"this value is not possible here: write {'one of ' if len(possible) > 1 else ''}{words}", None
 
 
@@ -161,7 +171,8 @@ def _no_form(detail: ErrorDetails, place: Place) -> ModelError:
     key = detail["ctx"]["discriminator"].strip("'")
     if not isinstance(detail["input"], Mapping):
         return ModelError(place.path, _SECTION, detail["type"], place)
-    return ModelError((*place.path, key), f"the key {key} is missing: add it", "missing", place)
+    words = tuple(word for form in branches_of(place.annotation) for word in words_of(field_of(form, key)))
+    return ModelError((*place.path, key), _add(key, None, words), "missing", place)
 
 
 def _one_of_these(detail: ErrorDetails, place: Place) -> ModelError:

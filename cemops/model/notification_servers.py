@@ -35,7 +35,7 @@ class NotificationServer(Section):
     version: ItmsVersion | None = None
     """Version of ITMS, for example ``8.6 RU2``."""
     root_authority: ObjectName
-    """The authority that issues its agents' certificates (CE-01)."""
+    """The name of an entry of ``authorities``, the one that issues its agents' certificates (CE-01)."""
     parent: ObjectName | None = None
     """The Notification Server above it in the hierarchy (NS-06)."""
     connection: Connection | None = None

@@ -52,27 +52,36 @@ _SURPRISES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def surprise(text: str) -> str | None:
-    """Say why an unquoted word is refused and what to write instead; None if it means one thing only."""
+def surprise(text: str, *, number: bool = False) -> str | None:
+    """Say why an unquoted word is refused and what to write instead; None if it means one thing only.
+
+    ``number``: only a whole number is possible there, so that quotes would not help.
+    """
     switch = _SWITCH_WORDS.get(text.lower())
+    if switch is not None and number:
+        return f"YAML 1.1 reads {text} as {switch}: write a whole number"
     if switch is not None:
         return f'YAML 1.1 reads {text} as {switch}: write {switch}, or "{text}" in quotes if it is text'
     if not text or text[0].isalpha():
         return None
     if len(text) > LONGEST_NUMBER:
-        return "the number is too long: if it is text, put it in quotes" if set(text) <= _NUMBER_CHARACTERS else None
-    return _number_surprise(text)
+        if not set(text) <= _NUMBER_CHARACTERS:
+            return None
+        return "the number is too long" + (": write a shorter one" if number else ": if it is text, put it in quotes")
+    return _number_surprise(text, number=number)
 
 
-def _number_surprise(text: str) -> str | None:
+def _number_surprise(text: str, *, number: bool) -> str | None:
     if _INTEGER.fullmatch(text) or _FRACTION.fullmatch(text):
         return None
     if _OCTAL.fullmatch(text):
         octal = int(text.replace("_", ""), 8)
-        return f'YAML 1.1 reads {text} as {octal} (octal): write it without the zero, or "{text}" in quotes'
+        quoted = "" if number else f', or "{text}" in quotes'
+        return f"YAML 1.1 reads {text} as {octal} (octal): write it without the zero{quoted}"
     for pattern, why in _SURPRISES:
         if pattern.fullmatch(text):
-            return f"{text} {why}: put it in quotes if it is text, else write a plain decimal number"
+            advice = "write a plain" if number else "put it in quotes if it is text, else write a plain"
+            return f"{text} {why}: {advice} decimal number"
     return None
 
 

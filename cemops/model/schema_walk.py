@@ -52,6 +52,27 @@ def place_of(location: Sequence[str | int], root: type[BaseModel]) -> Place:
     return Place(tuple(path), section, annotation)
 
 
+def possible_at(path: Path, root: type[BaseModel]) -> tuple[object, ...]:
+    """Give what a value at a path of the document may be, in every form of the sections around it."""
+    found: tuple[object, ...] = (root,)
+    for part in path:
+        forms = [_without_metadata(branch) for annotation in found for branch in branches_of(annotation)]
+        found = tuple(inside for form in forms if (inside := _inside(form, part)) is not None)
+    return found
+
+
+def expects_number(path: Path, root: type[BaseModel]) -> bool:
+    """Tell whether a whole number, and nothing else, is possible at a path of the document."""
+    forms = [branch for annotation in possible_at(path, root) for branch in branches_of(annotation)]
+    return bool(forms) and all(form is int for form in forms)
+
+
+def _inside(form: object, part: str | int) -> object:
+    if isinstance(form, type) and issubclass(form, BaseModel):
+        return _field_annotation(form, part)
+    return _item_annotation(form)
+
+
 def known_keys(section: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys of a section as they are written in the file."""
     return tuple(field.alias or name for name, field in section.model_fields.items())
@@ -74,6 +95,18 @@ def branches_of(annotation: object) -> tuple[object, ...]:
 def tags_of(annotation: object) -> tuple[str, ...]:
     """Return the keys that tell the forms of a value apart, where they are tagged."""
     return tuple(tag for branch in branches_of(annotation) if (tag := _tag_of(branch)) is not None)
+
+
+def words_of(annotation: object) -> tuple[object, ...]:
+    """Return the words that alone are possible for a value, none where it is no choice of words."""
+    bare = _without_metadata(annotation)
+    return get_args(bare) if get_origin(bare) is Literal else ()
+
+
+def field_of(form: object, key: str) -> object:
+    """Return what the value of a key is in one form of a section, None where the form has no such key."""
+    bare = _without_metadata(form)
+    return _field_annotation(bare, key) if isinstance(bare, type) and issubclass(bare, BaseModel) else None
 
 
 def _without_metadata(annotation: object) -> object:

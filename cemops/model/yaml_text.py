@@ -7,6 +7,7 @@ Keys are text and stand once in a section; anchors may be repeated by aliases as
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import yaml
@@ -70,10 +71,14 @@ class _Anchored:
     height: int
 
 
-def read_yaml(text: str) -> YamlTree:
-    """Read one YAML document; never raises: what is wrong stands in ``complaints``."""
+def read_yaml(text: str, expects_number: Callable[[Path], bool] = lambda _path: False) -> YamlTree:
+    """Read one YAML document; never raises: what is wrong stands in ``complaints``.
+
+    ``expects_number`` tells whether only a number is possible at a place, so that the advice for a surprising
+    word fits there.
+    """
     tree = YamlTree()
-    reader = _Reader(tree)
+    reader = _Reader(tree, expects_number)
     unwanted = find_unwanted(text)
     if unwanted is not None:
         tree.complaints.append(Complaint((), *unwanted))
@@ -97,8 +102,9 @@ def read_yaml(text: str) -> YamlTree:
 class _Reader:
     """Builds the tree from events; holds the lists and sections that are open."""
 
-    def __init__(self, tree: YamlTree) -> None:
+    def __init__(self, tree: YamlTree, expects_number: Callable[[Path], bool]) -> None:
         self.documents = 0
+        self._expects_number = expects_number
         self._tree = tree
         self._stack: list[_Open] = []
         self._anchors: dict[str, _Anchored | None] = {}
@@ -160,8 +166,11 @@ class _Reader:
             if reason is None:
                 value = meaning(event.value)
             else:
+                reason = surprise(event.value, number=self._expects_number(path))
                 secret = bool(path) and _SECRET_KEY.search(str(path[-1]))
-                self._complain(path, mark, f"YAML versions read this value differently: {QUOTE}" if secret else reason)
+                self._complain(
+                    path, mark, f"YAML versions read this value differently: {QUOTE}" if secret else reason or ""
+                )
         self._count += 1
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(value, 1, 0)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
-import sys
 from typing import TYPE_CHECKING, Any
 
 from cemops.model.estate import Estate
+from cemops.model.field_texts import field_texts
 from cemops.model.section import Section
 
 if TYPE_CHECKING:
@@ -38,38 +35,9 @@ def _sections(parent: type[Section]) -> Iterator[type[Section]]:
 
 def _describe(definition: dict[str, Any], section: type[Section]) -> None:
     """Put the text below each field of a section into its schema; it says more than that of the field's type."""
-    texts = _field_texts(section)
+    texts = field_texts(section)
     aliases = {field.alias: name for name, field in section.model_fields.items() if field.alias}
     for key, field in definition.get("properties", {}).items():
         text = texts.get(aliases.get(key, key))
         if text is not None:
             field["description"] = text
-
-
-def _field_texts(section: type[Section]) -> dict[str, str]:
-    """Read the texts below the fields of a section and of those it builds on, from their sources."""
-    texts: dict[str, str] = {}
-    for base in reversed(section.__mro__):
-        if issubclass(base, Section):
-            texts.update(_own_field_texts(base))
-    return texts
-
-
-def _own_field_texts(section: type[Section]) -> dict[str, str]:
-    tree = ast.parse(inspect.getsource(sys.modules[section.__module__]))
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == section.__name__)
-    texts: dict[str, str] = {}
-    for field, text in itertools.pairwise(body):
-        match field, text:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(written))),
-            ):
-                texts[name] = _plain(written)
-            case _:
-                continue
-    return texts
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("``", "`")

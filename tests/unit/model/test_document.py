@@ -177,8 +177,41 @@ def test_one_fault_is_one_problem_at_its_place(old: str, new: str, at: str, path
 
 def test_a_missing_key_is_reported_at_its_section() -> None:
     found = only_problem("    fqdn: gw1.example\n", "")
-    assert (found.path, found.message) == ("gateways[0].fqdn", "the key fqdn is missing: add it")
+    message = "the key fqdn is missing: add it (the name that agents resolve from the Internet)"
+    assert (found.path, found.message) == ("gateways[0].fqdn", message)
     assert found.line == place_in(ESTATE, "name: gw1")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "says"),
+    [
+        ("cemops: 1\n", "the key cemops is missing: add `cemops: 1`"),
+        (
+            "    root_authority: ns1-root\n",
+            "the key root_authority is missing: add it (the name of an entry of `authorities`",
+        ),
+        ("transport: ssh, ", "the key transport is missing: add `transport: ssh` or `transport: winrm`"),
+        (
+            "kind: ns-root, ",
+            "the key kind is missing: add `kind: ns-root` or `kind: site-server-root` or `kind: gateway-ca`",
+        ),
+    ],
+)
+def test_a_missing_key_says_what_to_write(old: str, says: str) -> None:
+    assert only_problem(old, "").message.startswith(says)
+
+
+def test_a_word_that_is_none_of_the_possible_ones_names_them_all_in_a_sentence() -> None:
+    window = "change_windows: [{name: w, days: [Sunday], start: '02:00', duration_minutes: 60}]\n"
+    assert [problem.message for problem in problems_of(ESTATE + window)] == [
+        "'Sunday' is not possible here: did you mean 'sun'? Possible are 'mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'"
+    ]
+
+
+@pytest.mark.parametrize("word", ["010", "0x1F", "1_000", "on", "12:30", "1e3", "0" * 101])
+def test_quotes_are_no_advice_where_a_number_is_expected(word: str) -> None:
+    assert "quotes" not in only_problem("port: 443", f"port: {word}").message
+    assert "quotes" in only_problem("estate: northwind", f"estate: {word}").message
 
 
 def test_a_name_that_no_file_could_have_is_reported_at_the_key() -> None:

@@ -31,11 +31,12 @@ class ChangeControl(Section):
     """Limits on how changes are made."""
 
     max_plan_age_hours: Hours = MAX_PLAN_AGE_HOURS
-    """A plan file that is older is refused."""
+    """A plan file that is older is refused (not used yet)."""
     policy_dwell_days: Days = POLICY_DWELL_DAYS
-    """Days that agents get to fetch a new thumbprint (CE-05)."""
+    """Days that agents get to fetch a new thumbprint (CE-05); not used yet."""
     store: SecretReference | None = None
-    """Reference to the URL of the store; SQLite at ``.cemops/state.db`` beside the estate file without it."""
+    """Reference to the URL of the store; SQLite at ``.cemops/state.db`` beside the estate file without it
+    (not used yet)."""
 
 
 class ChangeWindow(Section):
@@ -57,6 +58,6 @@ class SizingQuestion(Section):
     """What the gateways together have to carry (IG-05)."""
 
     client_computers: PositiveCount
-    """Computers in all."""
+    """Computers in all (not used yet)."""
     cloud_enabled_percent: Percent
-    """Percentage of them that is cloud-enabled."""
+    """Percentage of them that is cloud-enabled (not used yet)."""

@@ -78,9 +78,9 @@ class WinrmConnection(Section):
     credential: ObjectName
     """Name of an entry of ``credentials``."""
     server_certificate: ServerCertificate | None = None
-    """How the endpoint proves who it is; without it the operator's own trust store decides."""
+    """How the endpoint proves who it is; without it the operator's own trust store decides (not used yet)."""
     allow_http: Flag = False
-    """Permit WinRM without TLS (the message is then protected by NTLM alone)."""
+    """Permit WinRM without TLS (the message is then protected by NTLM alone); not used yet."""
 
 
 Connection = Annotated[SshConnection | WinrmConnection, Field(discriminator="transport")]

@@ -14,7 +14,7 @@ from functools import cache
 
 from pydantic import BaseModel
 
-_FACTS = re.compile(r" \((?:[A-Z]+-[0-9]+(?:, )?)+\)")
+_ASIDES = re.compile(r" \((?:(?:[A-Z]+-[0-9]+(?:, )?)+|not used yet)\)")
 
 
 @cache
@@ -31,9 +31,9 @@ def field_texts(section: type[BaseModel]) -> dict[str, str]:
 
 
 def phrase_of(section: type[BaseModel], key: str) -> str:
-    """Say in a few words what is written under a key: its text's first sentence, without facts; may be empty."""
+    """Say in a few words what is written under a key: its text's first sentence, without fact ids; may be empty."""
     name = next((name for name, field in section.model_fields.items() if field.alias == key), key)
-    text = _FACTS.sub("", field_texts(section).get(name, "")).partition(". ")[0].partition("; ")[0].rstrip(".")
+    text = _ASIDES.sub("", field_texts(section).get(name, "")).partition(". ")[0].partition("; ")[0].rstrip(".")
     # "Name in this file" in the middle of a sentence, but "TCP port" as it is.
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 

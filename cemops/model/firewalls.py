@@ -22,11 +22,11 @@ class ServerFirewall(Section):
     manage: Flag = False
     """Whether cemops writes rules."""
     unspecified_rules: UnspecifiedRules = "report"
-    """What happens to inbound rules that nothing declares."""
+    """What happens to inbound rules that nothing declares (not used yet)."""
     admin_port: Port = WINRM_HTTPS_PORT
-    """Port for administration; always kept open."""
+    """Port for administration; always kept open (not used yet)."""
     keep: tuple[DisplayName, ...] = ()
-    """Rules or rule groups that are never disabled."""
+    """Rules or rule groups that are never disabled (not used yet)."""
 
 
 class GatewayFirewall(Section):
@@ -35,10 +35,10 @@ class GatewayFirewall(Section):
     manage: Flag = False
     """Whether cemops writes rules."""
     admin_sources: tuple[IpNetwork, ...] = ()
-    """Networks from which administration is allowed (PT-08)."""
+    """Networks from which administration is allowed (PT-08); not used yet."""
     admin_port: Port | None = None
-    """Port for administration; the connection's port where it is left out."""
+    """Port for administration; the connection's port where it is left out (not used yet)."""
     unspecified_rules: UnspecifiedRules = "report"
-    """What happens to inbound rules that nothing declares."""
+    """What happens to inbound rules that nothing declares (not used yet)."""
     keep: tuple[DisplayName, ...] = ()
-    """Rules or rule groups that are never disabled."""
+    """Rules or rule groups that are never disabled (not used yet)."""

@@ -100,13 +100,13 @@ class Machine(Section):
     """The machine that carries a gateway (IG-09)."""
 
     os: DisplayName | None = None
-    """Operating system."""
+    """Operating system (not used yet)."""
     hypervisor: DisplayName | None = None
-    """Hypervisor, or nothing for hardware."""
+    """Hypervisor, or nothing for hardware (not used yet)."""
     network_adapter: DisplayName | None = None
-    """Kind of the virtual network adapter; VMXNET 3 on VMware (IG-09)."""
+    """Kind of the virtual network adapter; VMXNET 3 on VMware (IG-09); not used yet."""
     managed: Flag = False
-    """Whether a management agent runs on it; a gateway is unmanaged by design (IG-09)."""
+    """Whether a management agent runs on it; a gateway is unmanaged by design (IG-09); not used yet."""
 
 
 class Listen(Section):
@@ -127,7 +127,7 @@ class Service(Section):
     account: AccountName | None = LINUX_ACCOUNT
     """Account that it runs as (``LocalService`` on Windows, IG-07); null: the one that cemops logs on as."""
     auto_refresh: Flag = False
-    """The vendor's gateway fetches a changed NS certificate by itself (IG-14)."""
+    """The vendor's gateway fetches a changed NS certificate by itself (IG-14); not used yet."""
 
 
 class StatusReport(Section):
@@ -167,7 +167,7 @@ class Gateway(Section):
     public_address: IpAddress | None = None
     """Where probe and outside check dial; the connection's address where it is left out."""
     inside_addresses: tuple[IpAddress, ...] = ()
-    """Source addresses towards the servers; the connection's address where there are none."""
+    """Source addresses towards the servers; the connection's address where there are none (not used yet)."""
     listen: Listen = Listen()
     """Where it listens (IG-01)."""
     tls: Annotated[tuple[TlsVersion, ...], Field(min_length=1)] = DEFAULT_TLS_VERSIONS

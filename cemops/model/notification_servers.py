@@ -33,7 +33,7 @@ class NotificationServer(Section):
     aliases: tuple[ServerName, ...] = ()
     """Further detected names; they go into the certificate (NS-01) and may be asked for through gateways."""
     version: ItmsVersion | None = None
-    """Version of ITMS, for example ``8.6 RU2``."""
+    """Version of ITMS, for example ``8.6 RU2`` (not used yet)."""
     root_authority: ObjectName
     """The name of an entry of ``authorities``, the one that issues its agents' certificates (CE-01)."""
     parent: ObjectName | None = None
@@ -47,12 +47,12 @@ class NotificationServer(Section):
     probe_certificate: PfxFile | None = None
     """An agent's gateway certificate (C-04), for rehearsal, outside check and probe."""
     tls: tuple[TlsVersion, ...] = DEFAULT_TLS_VERSIONS
-    """TLS versions it speaks."""
+    """TLS versions it speaks (not used yet)."""
     firewall: ServerFirewall = ServerFirewall()
     """Its Windows firewall."""
     task_update_minutes: Minutes = TASK_UPDATE_MINUTES
-    """Minutes between two questions for tasks (SS-10)."""
+    """Minutes between two questions for tasks (SS-10); not used yet."""
     vpn_adapters: tuple[DisplayName, ...] = ()
-    """Adapters that count as VPN (PO-05)."""
+    """Adapters that count as VPN (PO-05); not used yet."""
     organizational_groups: tuple[DisplayName, ...] = ()
     """Own organizational groups (OP-01)."""

@@ -36,9 +36,9 @@ class Policy(Section):
     resource_targets: tuple[DisplayName, ...] = ()
     """Targets whose computers get it."""
     prefer_gateway: Flag = False
-    """Use a gateway even where the NS can be reached (C-09)."""
+    """Use a gateway even where the NS can be reached (C-09); not used yet."""
     prefer_gateway_on_vpn: Flag = False
-    """Use a gateway rather than a VPN (C-09, PO-05)."""
+    """Use a gateway rather than a VPN (C-09, PO-05); not used yet."""
 
 
 class CommunicationProfile(Section):
@@ -49,11 +49,11 @@ class CommunicationProfile(Section):
     notification_server: ObjectName
     """The NS that it describes."""
     https_port: Port = HTTPS_PORT
-    """Port for agents inside (PT-04)."""
+    """Port for agents inside (PT-04); not used yet."""
     tls: tuple[TlsVersion, ...] = DEFAULT_TLS_VERSIONS
-    """TLS versions."""
+    """TLS versions (not used yet)."""
     persistent_connection: Flag = False
-    """Keep connections open; needs the site server setting too (SS-14)."""
+    """Keep connections open; needs the site server setting too (SS-14); not used yet."""
     policy: DisplayName | None = None
     """The policy whose gateways it carries."""
 
@@ -66,16 +66,16 @@ class OfflinePackage(Section):
     notification_server: ObjectName
     """The NS that makes it: the one that manages the computers (NS-06)."""
     operating_system: Literal["windows", "mac", "linux"] = "windows"
-    """``windows``, ``mac`` or ``linux``."""
+    """``windows``, ``mac`` or ``linux`` (not used yet)."""
     policy: DisplayName
     """Name of an entry of ``policies``; an enabled one (OP-05)."""
     organizational_groups: tuple[DisplayName, ...] = ()
     """Own organizational groups of the NS."""
     valid_days: Days = PACKAGE_VALID_DAYS
-    """Days from its creation to its expiry."""
+    """Days from its creation to its expiry (not used yet)."""
     automate_certificate_distribution: Flag = False
-    """Agents get their permanent certificates without an administrator's approval."""
+    """Agents get their permanent certificates without an administrator's approval (not used yet)."""
     registration_limit: PositiveCount | None = None
-    """How many computers may register with it; no limit where it is left out."""
+    """How many computers may register with it; no limit where it is left out (not used yet)."""
     password: SecretReference
-    """Reference to the password that encrypts it."""
+    """Reference to the password that encrypts it (not used yet)."""

@@ -12,8 +12,8 @@ class ResourceTarget(Section):
     name: DisplayName
     """Name of the target on the platform."""
     builtin: Flag = False
-    """A target that the platform brings along; it has no members here."""
+    """A target that the platform brings along; it has no members here (not used yet)."""
     members: tuple[ComputerPattern, ...] = ()
-    """Computers in the target; ``*`` stands for any characters, ``?`` for one."""
+    """Computers in the target; ``*`` stands for any characters, ``?`` for one (not used yet)."""
     excludes: tuple[ComputerPattern, ...] = ()
-    """Computers left out of it."""
+    """Computers left out of it (not used yet)."""

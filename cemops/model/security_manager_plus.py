@@ -48,9 +48,9 @@ class Customer(Section):
     name: ObjectName
     """Name in this file."""
     networks: tuple[IpNetwork, ...] = ()
-    """Networks that its agents come from."""
+    """Networks that its agents come from (not used yet)."""
     proxy: OutgoingProxy | None = None
-    """Its outgoing proxy, if it has one."""
+    """Its outgoing proxy, if it has one (not used yet)."""
 
 
 class SecurityManagerPlus(Section):
@@ -59,19 +59,19 @@ class SecurityManagerPlus(Section):
     name: ObjectName
     """Name in this file."""
     deployment: Literal["public", "nat"] = "public"
-    """``public``: on a public address; ``nat``: behind a router that forwards the port (SP-02)."""
+    """``public``: on a public address; ``nat``: behind a router that forwards the port (SP-02); not used yet."""
     agent_mode: Literal["https", "tcp"] = "https"
-    """``https``; ``tcp`` is never used over the Internet (SP-01)."""
+    """``https``; ``tcp`` is never used over the Internet (SP-01); not used yet."""
     external_name: Fqdn
-    """The name that agents use."""
+    """The name that agents use (not used yet)."""
     internal_address: IpAddress | None = None
-    """Its address inside (``nat``)."""
+    """Its address inside (``nat``); not used yet."""
     port: Port = WEB_PORT
-    """Web port (SP-01)."""
+    """Web port (SP-01); not used yet."""
     check_in_minutes: Minutes = CHECK_IN_MINUTES
-    """Minutes between two check-ins (SP-01)."""
+    """Minutes between two check-ins (SP-01); not used yet."""
     nat_gateway: NatGateway | None = None
-    """The router (``nat``)."""
+    """The router (``nat``); not used yet."""
     connection: Connection | None = None
     """How cemops reaches it; without one it is not managed."""
     customers: tuple[Customer, ...] = ()

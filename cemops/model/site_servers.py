@@ -26,13 +26,13 @@ class AgentConnectivityCredential(Section):
     """The agent connectivity credential (ACC) on site servers (SS-01)."""
 
     username: UserName
-    """A local account, never a domain one (SS-01)."""
+    """A local account, never a domain one (SS-01); not used yet."""
     password: SecretReference
-    """Reference to its password."""
+    """Reference to its password (not used yet)."""
     create_local_account: Flag = False
-    """Create the account where it is missing."""
+    """Create the account where it is missing (not used yet)."""
     unlock: Flag = False
-    """Unlock the account where it is locked."""
+    """Unlock the account where it is locked (not used yet)."""
 
 
 class SiteServerSettings(Section):
@@ -43,9 +43,9 @@ class SiteServerSettings(Section):
     web: WebConfiguration = WebConfiguration()
     """The three bindings."""
     persistent_connection: Flag = False
-    """Keep tunnels open for real-time tasks (SS-14, C-05)."""
+    """Keep tunnels open for real-time tasks (SS-14, C-05); not used yet."""
     agent_connectivity_credential: AgentConnectivityCredential | None = None
-    """The ACC account."""
+    """The ACC account (not used yet)."""
 
 
 class PersistentConnectionOverride(Section):
@@ -54,7 +54,7 @@ class PersistentConnectionOverride(Section):
     enabled: Flag = False
     """The switch of the section: off, and the global setting holds."""
     persistent_connection: Flag = False
-    """The setting itself, while the section is enabled."""
+    """The setting itself, while the section is enabled (not used yet)."""
 
 
 class SiteServerOverrides(Section):
@@ -70,9 +70,9 @@ class PackageService(Section):
     """The package service of a site server (SS-06, SS-07)."""
 
     constrained: Flag = False
-    """Constrained ones never download from the NS (SS-07)."""
+    """Constrained ones never download from the NS (SS-07); not used yet."""
     codebases: tuple[Codebase, ...] = ("https",)
-    """How packages are published; agents on the Internet need ``https`` (SS-06)."""
+    """How packages are published; agents on the Internet need ``https`` (SS-06); not used yet."""
 
 
 class SiteServer(Section):
@@ -85,17 +85,17 @@ class SiteServer(Section):
     notification_server: ObjectName
     """Its NS."""
     version: ItmsVersion | None = None
-    """Version of ITMS, for example ``8.6 RU2``."""
+    """Version of ITMS, for example ``8.6 RU2`` (not used yet)."""
     services: tuple[SiteService, ...] = ("package",)
-    """``package``, ``task`` or both."""
+    """``package``, ``task`` or both (not used yet)."""
     package_service: PackageService = PackageService()
-    """Its package service, where it has one."""
+    """Its package service, where it has one (not used yet)."""
     firewall: ServerFirewall = ServerFirewall()
     """Its Windows firewall."""
     connection: Connection | None = None
     """How cemops reaches it; without one it is not managed."""
     domain_controller: Flag = False
-    """Whether it is a domain controller (no local accounts there)."""
+    """Whether it is a domain controller (no local accounts there); not used yet."""
     overrides: SiteServerOverrides = SiteServerOverrides()
     """Individual settings (SS-02)."""
 

@@ -23,6 +23,10 @@ from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
 
 INTERRUPTED = 130
+_INTERRUPTED_SENTENCE = (
+    "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
+    "look with `cemops plan`, and go on with `cemops apply`"
+)
 
 
 def build_app() -> typer.Typer:
@@ -80,11 +84,9 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last boundary: no traceback without --debug
         return _exit_code(error, debug=debug)
     except KeyboardInterrupt:
-        say_error(
-            "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
-            "look with `cemops plan`, and go on with `cemops apply`"
-        )
-        return INTERRUPTED
+        result = INTERRUPTED
+    if result == INTERRUPTED:  # typer, too, makes this number of a KeyboardInterrupt
+        say_error(_INTERRUPTED_SENTENCE)
     return result if isinstance(result, int) else 0
 
 

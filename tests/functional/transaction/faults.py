@@ -1,12 +1,13 @@
 """Faults for a cemops command: what happens at a named point of the transaction (it runs in the command's process).
 
 A fault is ``{"at": POINT, "do": [ACTION, ...]}``. Points: ``before:STEP``, ``after:STEP`` (a method of
-GatewayTransaction), ``inside:VERB`` (while the host works on that verb of ``transaction.sh``), ``half:VERB`` (half of
-the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``cut`` (SIGKILL of the host's sshd sessions),
-``kill_httpd`` (SIGKILL of the gateway's httpd). Further keys: ``only`` (the host it is for), ``delay`` (seconds into
-``inside``), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind`` (from
-which look on the outside check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set`` (constants to
-replace), ``confirm`` (seconds of the dead-man timer of a command with a point; 3 by default).
+GatewayTransaction), ``line:VERB`` (the host is about to run the line of ``transaction.sh`` that begins with ``text``),
+``half:VERB`` (half of the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``kill_shell`` (SIGKILL of
+the remote shell at its ``line``), ``cut`` and ``stall`` (SIGKILL, SIGSTOP of the host's sshd sessions), ``kill_httpd``
+(SIGKILL of the gateway's httpd), ``wait`` (until there is a file ``go`` in the gateway's state). Further keys: ``only``
+(the host it is for), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind``
+(from which look on the outside check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set``
+(constants to replace), ``confirm`` (seconds of the dead-man timer of a command with a point; 2 by default).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from cemops.execution import gateway_desired, gateway_transaction
+from cemops.execution import gateway_desired, gateway_host, gateway_transaction
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_transaction import GatewayTransaction
 from cemops.execution.outside_check import AgentsView
@@ -35,6 +36,12 @@ from cemops.probe.opens import OpensResult
 from cemops.rendering.gateway_httpd import HttpdInputs
 
 Fault = dict[str, Any]
+
+STOP_HERE = """
+printf '%s\\n' $$ >"$state/reached.new" && mv "$state/reached.new" "$state/reached"
+tries=0; while [ -e "$state/reached" ] && [ $tries -lt 600 ]; do tries=$((tries + 1)); sleep 0.05; done; tries=0
+"""
+WAIT_SECONDS = 60
 
 
 def children(pid: int) -> tuple[int, ...]:
@@ -65,12 +72,19 @@ def install(fault: Fault) -> None:
         vars(gateway_transaction)["gateway_key_pem"] = lambda *_: SecretStr(other.decode())
     if "at" not in fault:
         return
-    _shorten_timer(fault.get("confirm", 3))
+    _shorten_timer(fault.get("confirm", 2))
     when, _, place = fault["at"].partition(":")
     if when in ("before", "after"):
         _around_step(fault, when, place)
+    elif when == "line":
+        _at_line(fault, place)
     else:
-        _in_remote_command(fault, when, place)
+        _at_half(fault, place)
+
+
+def sessions(root: Path) -> tuple[int, ...]:
+    """The sshd sessions of the host whose gateway has this folder."""
+    return children(int((root.parent / "sshd" / "sshd.pid").read_text("ascii")))
 
 
 def _act(fault: Fault, host: GatewayHost) -> None:
@@ -80,10 +94,17 @@ def _act(fault: Fault, host: GatewayHost) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         elif action == "kill_httpd":
             kill_tree(int((root / "run" / "httpd.pid").read_text("ascii")))
+        elif action == "kill_shell":
+            os.kill(int((root / "state" / "reached").read_text("ascii")), signal.SIGKILL)
         elif action == "cut":
-            for session in children(int((root.parent / "sshd" / "sshd.pid").read_text("ascii"))):
+            for session in sessions(root):
                 os.kill(session, signal.SIGKILL)
             time.sleep(0.2)
+        elif action == "stall":
+            for session in sessions(root):
+                os.kill(session, signal.SIGSTOP)
+        elif action == "wait":
+            _wait_for(root / "state" / "go")
         else:
             raise ValueError(action)
 
@@ -117,7 +138,38 @@ def _around_step(fault: Fault, when: str, step: str) -> None:
     setattr(GatewayTransaction, step, wrapped)
 
 
-def _in_remote_command(fault: Fault, when: str, verb: str) -> None:
+def _wait_for(path: Path) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not path.exists() and time.monotonic() < end:
+        gevent.sleep(0.01)
+
+
+def _at_line(fault: Fault, verb: str) -> None:
+    original: Callable[..., tuple[str, ...]] = GatewayHost.run
+    script: str = vars(gateway_host)["TRANSACTION"]
+    (line,) = [line for line in script.splitlines() if line.strip().startswith(fault["text"])]
+    stopping = script.replace(line, STOP_HERE + line)
+
+    def act_when_reached(host: GatewayHost) -> None:
+        reached = Path(host.gateway.root) / "state" / "reached"
+        _wait_for(reached)
+        # what comes after a dying command must not wait for it
+        if "die" in fault["do"]:
+            reached.unlink()
+        _act(fault, host)
+        reached.unlink()
+
+    def run(self: GatewayHost, asked: str, *arguments: Any, **keywords: Any) -> tuple[str, ...]:
+        meant = asked == verb and _meant(fault, self.name)
+        vars(gateway_host)["TRANSACTION"] = stopping if meant else script
+        if meant:
+            gevent.spawn(act_when_reached, self)
+        return original(self, asked, *arguments, **keywords)
+
+    setattr(GatewayHost, "run", run)  # noqa: B010 - mypy allows no assignment to a method
+
+
+def _at_half(fault: Fault, verb: str) -> None:
     original: Callable[..., tuple[str, ...]] = GatewayHost.run
     sendall: Callable[[paramiko.Channel, bytes], None] = paramiko.Channel.sendall
 
@@ -126,14 +178,13 @@ def _in_remote_command(fault: Fault, when: str, verb: str) -> None:
         sendall(channel, content[: len(content) // 2])
         gevent.sleep(0.2)
         _act(fault, host)
+        if "wait" in fault["do"]:
+            sendall(channel, content[len(content) // 2 :])
 
     def run(self: GatewayHost, asked: str, *arguments: Any, **keywords: Any) -> tuple[str, ...]:
         if asked == verb and _meant(fault, self.name):
-            if when == "half":
-                half = partialmethod(lambda channel, content: send_half(self, channel, content))
-                setattr(paramiko.Channel, "sendall", half)  # noqa: B010 - as above
-            else:
-                gevent.spawn_later(fault["delay"], _act, fault, self)
+            half = partialmethod(lambda channel, content: send_half(self, channel, content))
+            setattr(paramiko.Channel, "sendall", half)  # noqa: B010 - as above
         return original(self, asked, *arguments, **keywords)
 
     setattr(GatewayHost, "run", run)  # noqa: B010 - as above

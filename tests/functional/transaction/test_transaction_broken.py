@@ -62,6 +62,19 @@ def test_a_waiting_switch_that_does_not_work_is_reverted_by_the_next_apply(bench
     assert bench.serves("gw1")
 
 
+def test_a_waiting_switch_that_does_not_work_stays_where_nothing_better_is_left(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    (bench.release("gw1") / "client-crl.pem").unlink()
+    bench.apply("--limit", "gw1", fault={"at": "after:switch", "do": ["die"], "confirm": 60})
+    live = bench.live("gw1")
+    said = bench.apply("--limit", "gw1", fault={"blind": 1})
+    assert said.code == 1, said.everything
+    assert "stays, because the release before it no longer works: planted: nothing opens" in said.err
+    assert bench.live("gw1") == live
+    assert not bench.pending("gw1")
+    assert bench.serves("gw1")
+
+
 def test_an_unreachable_gateway_does_not_stop_the_others(bench: Bench) -> None:
     new = bench.list_new_name("gw1", "gw2")
 

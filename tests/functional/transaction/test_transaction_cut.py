@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from tests.functional.transaction.bench import Bench, wait_until
+from tests.functional.transaction.faults import sessions
 
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
     {"at": "before:stage"},
     {"at": "half:stage"},
-    {"at": "inside:rehearse", "delay": 0.1},
+    {"at": "line:rehearse", "text": "until shown="},
 )
 FROM_SWITCH = (
     {"at": "before:switch"},
-    {"at": "inside:switch", "delay": 0.05},
+    {"at": "line:switch", "text": 'if ! serve "$5"'},
     {"at": "after:check"},
 )
 
@@ -55,5 +59,33 @@ def test_cut_from_the_switch_on_the_old_configuration_comes_back(bench: Bench, f
     done = bench.apply()
     assert done.code == 0, done.everything
     assert bench.plan().code == 0
+    assert bench.opens("gw1", new)
+    assert bench.opens("gw2", new)
+
+
+@pytest.mark.parametrize(
+    ("at", "constant"),
+    [
+        ("before:stage", "cemops.execution.gateway_transaction.STAGE_SECONDS"),
+        ("after:switch", "cemops.execution.ssh_connector.COMMAND_SECONDS"),
+    ],
+)
+def test_a_connection_that_swallows_everything_ends_at_the_deadline(bench: Bench, at: str, constant: str) -> None:
+    new = bench.list_new_name("gw1", "gw2")
+    live = bench.live("gw1")
+    root = bench.root("gw1")
+    try:
+        said = bench.apply(fault={"at": at, "do": ["stall"], "only": "gw1", "set": {constant: 3}})
+    finally:
+        for session in sessions(root):
+            os.kill(session, signal.SIGKILL)
+    assert said.code == 1, said.everything
+    assert "did not end in" in said.err
+    assert "Traceback" not in said.err
+    assert wait_until(lambda: bench.live("gw1") == live and not bench.pending("gw1"))
+    assert bench.serves("gw1")
+    assert bench.opens("gw2", new) == (at == "before:stage"), "it stops the others only where it left a switch behind"
+    done = bench.apply()
+    assert done.code == 0, done.everything
     assert bench.opens("gw1", new)
     assert bench.opens("gw2", new)

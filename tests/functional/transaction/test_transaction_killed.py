@@ -15,12 +15,12 @@ BEFORE_SWITCH = (
     {"at": "before:stage"},
     {"at": "half:stage"},
     {"at": "before:rehearse"},
-    {"at": "inside:rehearse", "delay": 0.1},
+    {"at": "line:rehearse", "text": "until shown="},
     {"at": "before:switch"},
 )
 FROM_SWITCH = (
-    {"at": "inside:switch", "delay": 0.02},
-    {"at": "inside:switch", "delay": 0.2},
+    {"at": "line:switch", "text": 'point_current "$3"'},
+    {"at": "line:switch", "text": 'if ! serve "$5"'},
     {"at": "after:switch"},
     {"at": "after:check"},
 )
@@ -53,9 +53,15 @@ def test_killed_before_the_switch_the_old_configuration_serves(bench: Bench, fau
     assert bench.serves("gw1")
     assert not bench.opens("gw1", new)
     assert (bench.live("gw1"), bench.main_pid("gw1")) == (live, main)
-    assert wait_until(lambda: not bench.rehearsals("gw1"))
-    finishes(bench)
+    finishes(bench)  # whether or not the rehearsal has come to its own end
     assert bench.opens("gw1", new)
+
+
+def test_a_rehearsal_that_nobody_ends_ends_by_itself(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    killed(bench, {"at": "after:rehearse"})
+    assert bench.rehearsals("gw1")
+    assert wait_until(lambda: not bench.rehearsals("gw1"))
 
 
 @pytest.mark.parametrize("fault", FROM_SWITCH, ids=name_of)
@@ -96,19 +102,32 @@ def test_a_switch_that_waits_is_in_the_plan_and_settled_by_the_next_apply(bench:
     assert bench.opens("gw1", new)
 
 
-def test_a_switch_whose_timer_died_is_settled_all_the_same(bench: Bench) -> None:
-    new = bench.list_new_name("gw1")
-    killed(bench, {"at": "after:switch"})
+def kill_timer(bench: Bench) -> None:
     pending = (bench.root("gw1") / "state" / "pending").read_text("ascii")
     kill_tree(int(dict(line.split(" ", 1) for line in pending.splitlines())["timer"]))
+
+
+def test_a_switch_whose_timer_died_is_settled_all_the_same(bench: Bench) -> None:
+    new = bench.list_new_name("gw1")
+    killed(bench, {"at": "after:switch", "confirm": 60})
+    kill_timer(bench)
     assert bench.opens("gw1", new)
+    finishes(bench)
+    assert bench.opens("gw1", new)
+
+
+def test_a_gateway_that_lost_timer_and_httpd_before_the_confirmation_is_settled(bench: Bench) -> None:
+    new = bench.list_new_name("gw1")
+    killed(bench, {"at": "after:switch", "confirm": 60})
+    kill_timer(bench)
+    kill_tree(bench.main_pid("gw1"))  # as after a reboot, where nothing starts it
     finishes(bench)
     assert bench.opens("gw1", new)
 
 
 def test_what_a_killed_settler_left_is_taken_over(bench: Bench) -> None:
     bench.list_new_name("gw1")
-    killed(bench, {"at": "after:switch"})
+    killed(bench, {"at": "after:switch", "confirm": 60})
     state = bench.root("gw1") / "state"
     (state / "pending").rename(state / "settling.4194305")
     assert bench.plan("--limit", "gw1").code == 2
@@ -117,7 +136,7 @@ def test_what_a_killed_settler_left_is_taken_over(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [{"at": "half:stage"}, {"at": "before:switch"}, {"at": "inside:switch", "delay": 0.1}],
+    [{"at": "half:stage"}, {"at": "before:switch"}, {"at": "line:switch", "text": 'if ! serve "$5"'}],
     ids=name_of,
 )
 def test_killed_in_the_first_apply_the_next_one_finishes(bench: Bench, fault: dict[str, object]) -> None:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from types import FrameType
 
 Folder = Annotated[
-    Path, typer.Option("--dir", help="Folder of the lab; made by up, removed by down.", show_default=True)
+    Path,
+    typer.Option("--dir", metavar="DIR", help="Folder of the lab; made by up, removed by down.", show_default=True),
 ]
 Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 
 lab_app = typer.Typer(
     name="lab",
-    help="An estate on this machine: real ssh servers, real httpd, TLS servers behind them.",
+    help="Try it all on this machine, with real sshd and httpd.\n\n"
+    "A lab is an estate of two gateways with TLS servers behind them, in one folder and on loopback addresses only.",
     no_args_is_help=True,
 )
 
@@ -39,9 +41,12 @@ def register(app: typer.Typer) -> None:
 
 @lab_app.command("up")
 def up(folder: Folder = DEFAULT_FOLDER) -> None:
-    """Start the lab; afterwards `. DIR/env` makes every command work on it."""
+    """Start the lab and say how to use it.
+
+    Afterwards `. DIR/env` makes every command work on it. Exit code 3 where it runs already.
+    """
     _end_on_sigterm()
-    lab = Lab.up(folder)
+    lab = Lab.up(folder, tell=_tell)
     typer.echo(lab_report(folder).as_text())
     typer.echo(f"use it: . {lab.env_file}")
 
@@ -53,12 +58,15 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running at the end.")] = False,
     no_color: NoColorOption = False,
 ) -> None:
-    """Show it all: up, validate, plan, apply, plan again (must be empty), probe, down."""
+    """Show it all: up, plan, apply, probe and down.
+
+    The steps are up, validate, plan, apply, plan again (must be empty), probe, down; it stops at the first that fails.
+    """
     _end_on_sigterm()
     if no_color:
         os.environ["NO_COLOR"] = "1"  # for the commands that the steps run, too
     steps = Demonstration(
-        folder=folder, announce=_announce, finished=_finished, quiet=output == "json", keep=keep
+        folder=folder, announce=_announce, finished=_finished, quiet=output == "json", keep=keep, tell=_tell
     ).run()
     if output == "json":
         typer.echo(json.dumps({"schema": 1, "steps": [step.as_json() for step in steps]}, indent=2))
@@ -70,7 +78,7 @@ def run(
 
 @lab_app.command("status")
 def status(folder: Folder = DEFAULT_FOLDER, output: Output = "text") -> None:
-    """Show each process of the lab, where it listens, and whether it runs."""
+    """Show each process, where it listens and whether it runs."""
     report = lab_report(folder)
     typer.echo(json.dumps(report.as_json(), indent=2) if output == "json" else report.as_text())
 
@@ -80,6 +88,10 @@ def down(folder: Folder = DEFAULT_FOLDER) -> None:
     """End every process of the lab and remove its folder."""
     was_there = take_down(folder)
     typer.echo(f"the lab in {folder} is gone" if was_there else f"there is no lab in {folder}", err=True)
+
+
+def _tell(sentence: str) -> None:
+    typer.echo(sentence, err=True)
 
 
 def _announce(step: StepName, question: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -24,9 +25,39 @@ if TYPE_CHECKING:
     from cemops.model.estate import Estate
     from cemops.model.gateways import Gateway
 
-Gateways = Annotated[list[str] | None, typer.Option("--gateway", help="Only this gateway; may be given several times.")]
+SHORTEST_TIMEOUT = 0.1
+LONGEST_TIMEOUT = 600.0
+
+Gateways = Annotated[
+    list[str] | None,
+    typer.Option("--gateway", metavar="NAME", help="Only this gateway; may be given several times."),
+]
 Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
-Seconds = Annotated[float, typer.Option("--timeout", min=0.1, max=600.0, help="Seconds that one attempt may take.")]
+
+
+def seconds_of(value: str | float) -> float:
+    """Return the seconds that ``--timeout`` names. Raises UsageError where it names none that are possible."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST_TIMEOUT <= seconds <= LONGEST_TIMEOUT:
+        raise UsageError(
+            f"--timeout {value!r} is no time that an attempt can have: write seconds, from {SHORTEST_TIMEOUT:g} to"
+            f" {LONGEST_TIMEOUT:g}, as in --timeout 10"
+        )
+    return seconds
+
+
+Seconds = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        parser=seconds_of,
+        help=f"How long one attempt may take, {SHORTEST_TIMEOUT:g} to {LONGEST_TIMEOUT:g} seconds.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +73,10 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of the contract
     no_color: NoColorOption = False,
     now: NowOption = None,
 ) -> None:
-    """Play an agent before the gateways: what must get through does, and nothing else."""
+    """Play an agent: what must get through does, nothing else.
+
+    Exit code 1 where a check failed, or where no agent was seen to get through one of the gateways.
+    """
     loaded = read_estate(estate_path_from(estate, os.environ))
     side = EstateSide(loaded.estate, loaded.folder, SecretStore(loaded.folder, os.environ), time_of(now))
     report = probe_estate(side, _chosen(loaded.estate, gateway or []), timeout=timeout)

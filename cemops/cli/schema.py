@@ -19,5 +19,8 @@ def register(app: Typer) -> None:
 
 
 def schema() -> None:
-    """Print the JSON schema of the estate file (draft 2020-12), for editors."""
+    """Print the JSON schema of the estate file, for editors.
+
+    The schema is of draft 2020-12; each field says what it means, and whether anything uses it yet.
+    """
     typer.echo(json.dumps(estate_schema(), indent=2, ensure_ascii=False))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cemops.errors import CemopsError
 from cemops.lab.blueprint import LabSettings
-from cemops.lab.estate_lab import COMMAND_SECONDS, Lab
+from cemops.lab.estate_lab import COMMAND_SECONDS, Lab, untold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,8 @@ class Demonstration:
     quiet: bool = False
     keep: bool = False
     settings: LabSettings = field(default_factory=LabSettings)
+    tell: Callable[[str], None] = untold
+    """Is told what ``up`` does to a lab that was there before."""
 
     def run(self) -> tuple[Step, ...]:
         """Run the steps, stop at the first that fails, and go down in any case.
@@ -90,7 +92,7 @@ class Demonstration:
         self.announce("up", "start two gateways and the servers behind them on this machine")
         begin = time.monotonic()
         try:
-            lab = Lab.up(self.folder, self.settings)
+            lab = Lab.up(self.folder, self.settings, self.tell)
         except CemopsError as error:
             self._done(steps, Step("up", passed=False, seconds=time.monotonic() - begin, detail=error.message))
             return None

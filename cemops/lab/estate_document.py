@@ -25,7 +25,20 @@ SITE_SERVER_ROOT_FILE = "certs/site-server-root.pem"
 
 _HEADER = """\
 # The estate of this lab, written by `cemops lab up`. Try it: change something here, then `cemops plan` and
-# `cemops apply`. The next `up` writes it anew.
+# `cemops apply`. The next `up` writes it anew (and keeps this one as estate.yaml.old if the lab broke).
+"""
+_ABOUT_NAMES = """\
+  # The allow-list. A gateway must resolve each name on it (IG-13): for a further one, of a new server or under
+  # also_known_as, add a line `ADDRESS NAME` to the file hosts-file beside this one.
+"""
+_OTHER_CERTIFICATE = """\
+  # Instead of a certificate that cemops makes: a file of yours, and where its password is (env:, file:, keyring:).
+  # certificate: {pfx: certs/gw1.pfx, password: "env:GW1_PFX_PASSWORD"}
+"""
+_WINDOWS = """\
+# Apply refuses (exit code 3) outside change windows, once there are any. Try it:
+# change_windows:
+#   - {name: sunday-night, days: [sun], start: "02:00", duration_minutes: 240, timezone: Europe/Tallinn}
 """
 
 
@@ -184,7 +197,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def render_estate(inputs: EstateInputs) -> str:
-    """Return the text of ``estate.yaml``."""
-    return _HEADER + yaml.dump(
-        estate_document(inputs), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110
-    )
+    """Return the text of ``estate.yaml``; comments at the first gateway and at the end say what to try."""
+    text = yaml.dump(estate_document(inputs), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110)
+    text = text.replace("\n  servers:\n", f"\n{_ABOUT_NAMES}  servers:\n", 1)
+    return _HEADER + text.replace("\n  certificate:\n", f"\n{_OTHER_CERTIFICATE}  certificate:\n", 1) + _WINDOWS

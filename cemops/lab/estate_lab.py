@@ -34,11 +34,17 @@ from cemops.lab.processes import end_all
 from cemops.lab.server_machine import import_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
+OLD_ESTATE_FILE = f"{ESTATE_FILE}.old"
 COMMAND_SECONDS = 600.0
 """How long one cemops command on the lab may take."""
+
+
+def untold(_sentence: str) -> None:
+    """Tell nobody: for callers without a terminal."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,14 @@ class Lab:
     """The folder as it was asked for: a link to ``folder``, or the same."""
 
     @classmethod
-    def up(cls, wanted: Path, settings: LabSettings | None = None) -> Self:
+    def up(cls, wanted: Path, settings: LabSettings | None = None, tell: Callable[[str], None] = untold) -> Self:
         """Bring a lab up in ``wanted``; return once every server answers and each gateway can be worked with.
 
-        Clears what a killed ``up`` or ``down`` left there. Raises CemopsError if the machine lacks
-        something or a server does not come up (its log stays until the next ``up`` or ``down``), and
-        RefusedError if a lab runs there already.
-        Interrupted, it leaves nothing.
+        Clears what a killed ``up`` or ``down`` left there, and a lab of which something has ended; of that one
+        the estate file is kept (``keep_estate``), and ``tell`` is told so before.
+        Raises CemopsError if the machine lacks something or a server does not come up (its log stays until the
+        next ``up`` or ``down``), and RefusedError if a lab runs there already.
+        Interrupted, it leaves nothing but such a kept estate.
         """
         programs = find_programs()
         folder = make_folder(wanted)
@@ -67,7 +74,8 @@ class Lab:
                     f"a lab runs in {folder} already: `. {folder / ENV_FILE}` to use it, "
                     f"`cemops lab down --dir {wanted}` to end it"
                 )
-            _clear(folder, known)
+            keep_estate(folder, known, tell)
+            _clear(folder, known, spare=(OLD_ESTATE_FILE,))
             write_state(folder, LabState(ready=False))
             try:
                 _stand_up(folder, draw_up(folder, settings or LabSettings(), programs))
@@ -75,8 +83,9 @@ class Lab:
                 end_all((), folder)  # the logs stay: the error names them
                 raise
             except BaseException:
-                _clear(folder, _known_state(folder))
-                remove_folder(folder, wanted)
+                _clear(folder, _known_state(folder), spare=(OLD_ESTATE_FILE,))
+                if not (folder / OLD_ESTATE_FILE).exists():
+                    remove_folder(folder, wanted)
                 raise
         return cls(folder, wanted)
 
@@ -155,10 +164,25 @@ def _known_state(folder: Path) -> LabState | None:
         return None
 
 
-def _clear(folder: Path, known: LabState | None) -> None:
+def keep_estate(folder: Path, known: LabState | None, tell: Callable[[str], None]) -> None:
+    """Keep the estate file of a lab that is about to be built anew: somebody may have worked on it.
+
+    Not that of a lab which never became ready: nobody has, and an estate kept before is worth more.
+    """
+    estate = folder / ESTATE_FILE
+    if not estate.is_file() or (known is not None and not known.ready):
+        return
+    estate.replace(folder / OLD_ESTATE_FILE)
+    tell(
+        f"the lab in {folder} is not whole any more, so it is built anew, with a new estate file and new gateways; "
+        f"the estate file that was there is kept as {folder / OLD_ESTATE_FILE}"
+    )
+
+
+def _clear(folder: Path, known: LabState | None, spare: tuple[str, ...] = ()) -> None:
     recorded = () if known is None else known.processes
     end_all((process.identity for process in recorded), folder)
-    empty_folder(folder)
+    empty_folder(folder, spare)
 
 
 def _stand_up(folder: Path, blueprint: Blueprint) -> None:

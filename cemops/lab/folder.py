@@ -209,11 +209,14 @@ def _remove_tree(path: Path) -> None:
     shutil.rmtree(path)
 
 
-def empty_folder(folder: Path) -> None:
-    """Remove everything but the marker and the lock. Raises CemopsError if ``folder`` is no lab."""
+def empty_folder(folder: Path, spare: tuple[str, ...] = ()) -> None:
+    """Remove everything but the marker, the lock and the files named in ``spare``.
+
+    Raises CemopsError if ``folder`` is no lab.
+    """
     if not is_lab(folder):
         raise CemopsError(f"{folder} is no lab of cemops (it has no file {MARKER}): nothing was removed")
-    kept = {MARKER, LOCK, STATE}
+    kept = {MARKER, LOCK, STATE, *spare}
     for entry in sorted(folder.iterdir()):
         if entry.name in kept:
             continue

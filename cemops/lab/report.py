@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,15 @@ class ProcessReport:
     addresses: tuple[str, ...]
     pid: int | None
     alive: bool
+    applied: bool = True
+    """False for the httpd of a gateway that nothing was applied to yet."""
+
+    @property
+    def life(self) -> str:
+        """Whether it runs, in words."""
+        if self.alive:
+            return f"running (pid {self.pid})"
+        return "not running" if self.applied else "not running (the first apply starts it)"
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,9 @@ class LabReport:
         if self.condition == "none":
             return f"no lab in {self.folder}: `cemops lab up` starts one"
         lines = [f"lab in {self.folder}: {self.condition}"]
-        for one in self.processes:
-            life = f"running (pid {one.pid})" if one.alive else "not running"
-            lines.append(f"  {one.host:<6} {one.role:<11} {', '.join(one.addresses):<22} {life}")
+        lines.extend(
+            f"  {one.host:<6} {one.role:<11} {', '.join(one.addresses):<22} {one.life}" for one in self.processes
+        )
         return "\n".join(lines)
 
 
@@ -87,7 +97,8 @@ def _condition(state: LabState) -> Condition:
 def _httpd(folder: Path, place: GatewayPlace) -> ProcessReport:
     pid = _pid(Path(place.root) / "run" / "httpd.pid")
     alive = pid is not None and identify(pid) is not None and belongs_to(pid, folder)
-    return ProcessReport(place.host, "httpd", (place.address,), pid if alive else None, alive)
+    applied = os.path.lexists(Path(place.root) / "current")
+    return ProcessReport(place.host, "httpd", (place.address,), pid if alive else None, alive, applied)
 
 
 def _pid(file: Path) -> int | None:

@@ -180,6 +180,23 @@ def test_an_up_while_another_is_at_work_is_refused(lab_folder: Path) -> None:
         assert first.wait() == 0
 
 
+def test_a_lab_that_is_no_longer_whole_is_built_anew_and_its_estate_kept(lab: Lab) -> None:
+    edited = lab.estate_file.read_text(encoding="utf-8") + "# edited\n"
+    lab.estate_file.write_text(edited, encoding="utf-8")
+    state = json.loads((lab.folder / STATE).read_text(encoding="utf-8"))
+    os.kill(state["processes"][0]["identity"]["pid"], signal.SIGKILL)
+    for _ in range(500):
+        if lab_report(lab.folder).condition == "partial":
+            break
+        time.sleep(0.01)
+    said: list[str] = []
+    Lab.up(lab.folder, tell=said.append)
+    assert lab_report(lab.folder).condition == "running"
+    assert ["estate.yaml.old" in sentence for sentence in said] == [True]
+    assert (lab.folder / "estate.yaml.old").read_text(encoding="utf-8") == edited
+    assert "# edited" not in lab.estate_file.read_text(encoding="utf-8")
+
+
 def test_two_labs_run_side_by_side(lab_folder: Path) -> None:
     with Lab.up(lab_folder / "one") as one, Lab.up(lab_folder / "two") as two:
         assert not set(listeners_of(one.folder)) & set(listeners_of(two.folder))

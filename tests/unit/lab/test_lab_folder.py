@@ -12,7 +12,7 @@ import pytest
 from cemops.errors import CemopsError, RefusedError
 from cemops.lab import folder as lab_folder
 from cemops.lab import preconditions
-from cemops.lab.estate_lab import take_down
+from cemops.lab.estate_lab import OLD_ESTATE_FILE, keep_estate, take_down
 from cemops.lab.folder import (
     DEFAULT_FOLDER,
     MARKER,
@@ -20,6 +20,7 @@ from cemops.lab.folder import (
     GatewayPlace,
     LabProcess,
     LabState,
+    empty_folder,
     is_lab,
     locked,
     make_folder,
@@ -188,8 +189,47 @@ def test_status_shows_what_ended(place: Path) -> None:
     assert report.as_text().splitlines() == [
         f"lab in {folder}: stopped",
         "  gw1    sshd        127.1.2.3:2222         not running",
-        "  gw1    httpd       127.1.2.3:8443         not running",
+        "  gw1    httpd       127.1.2.3:8443         not running (the first apply starts it)",
     ]
+
+
+def test_status_says_no_more_that_an_apply_starts_httpd_once_there_was_one(place: Path) -> None:
+    folder = make_folder(place / "lab")
+    root = folder / "hosts/gw1/root"
+    root.mkdir(parents=True)
+    (root / "current").symlink_to("releases/abc.1")
+    gateway = GatewayPlace("gw1", "127.1.2.3:8443", str(root))
+    write_state(folder, LabState(ready=True, gateways=(gateway,)))
+    report = lab_report(folder)
+    assert report.as_text().splitlines()[1:] == ["  gw1    httpd       127.1.2.3:8443         not running"]
+    assert [set(one) for one in report.as_json()["processes"]] == [{"host", "role", "addresses", "pid", "alive"}]
+
+
+def test_an_estate_that_somebody_may_have_edited_is_kept_when_a_lab_is_built_anew(place: Path) -> None:
+    folder = make_folder(place / "lab")
+    (folder / "estate.yaml").write_text("edited: true\n")
+    write_state(folder, STATE_OF_TWO)
+    said: list[str] = []
+    keep_estate(folder, read_state(folder), said.append)
+    empty_folder(folder, spare=(OLD_ESTATE_FILE,))
+    assert (folder / "estate.yaml.old").read_text() == "edited: true\n"
+    assert not (folder / "estate.yaml").exists()
+    assert len(said) == 1
+    assert "is built anew" in said[0]
+    assert str(folder / "estate.yaml.old") in said[0]
+    # Killed before it was ready, nobody has worked with it: the estate kept before stays the kept one.
+    (folder / "estate.yaml").write_text("new: true\n")
+    keep_estate(folder, LabState(ready=False), said.append)
+    assert (folder / "estate.yaml.old").read_text() == "edited: true\n"
+    assert len(said) == 1
+    assert take_down(folder)
+    assert not folder.exists()
+
+
+def test_a_lab_that_was_never_there_has_no_estate_to_keep(place: Path) -> None:
+    said: list[str] = []
+    keep_estate(make_folder(place / "lab"), None, said.append)
+    assert said == []
 
 
 def test_the_marker_outlives_everything_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

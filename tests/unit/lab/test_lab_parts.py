@@ -58,6 +58,26 @@ def test_the_estate_is_written_out_without_anchors() -> None:
     assert text.startswith("# The estate of this lab")
 
 
+def test_the_estate_says_how_a_further_name_is_resolved() -> None:
+    text = render_estate(INPUTS)
+    before, servers, _ = text.partition("\n  servers:\n")
+    assert servers
+    comment = [line for line in before.splitlines()[-4:] if line.startswith("  #")]
+    assert any("IG-13" in line for line in comment)
+    assert any("hosts-file" in line for line in comment)
+
+
+def test_the_examples_in_the_estate_hold_once_their_comment_signs_are_gone() -> None:
+    text = render_estate(INPUTS)
+    assert text.count("# change_windows:") == 1
+    assert text.count("  # certificate: {pfx: ") == 1
+    window = text.replace("# change_windows:", "change_windows:").replace("#   - {name: ", "  - {name: ")
+    assert len(load_estate_text(window, "estate.yaml").estate.change_windows) == 1
+    own = text.replace("  certificate:\n    self_signed: {valid_years: 5}\n", "", 1)
+    own = own.replace("  # certificate: {pfx: ", "  certificate: {pfx: ")
+    assert load_estate_text(own, "estate.yaml").estate.gateways[0].certificate.kind == "pfx"
+
+
 def test_the_estate_has_no_error_however_many_gateways_share_an_sshd() -> None:
     many = replace(INPUTS, gateways=GATEWAYS, host_key={one.name: INPUTS.host_key["gw1"] for one in GATEWAYS})
     loaded = load_estate_text(render_estate(many), "estate.yaml")

@@ -93,6 +93,7 @@ def desired_gateway(
     """Compose the desired state of one gateway. Generates nothing; raises PkiError or SecretError."""
     materials = gateway_materials(context.estate, context.folder, gateway, context.secrets, now)
     choice = choose_certificate(materials.certificate, live.certificate, live.key_matches, gateway.fqdn, now)
+    choice = _with_its_chain(choice, materials, observed)
     stem = _certificate_stem(gateway, choice, materials, observed)
     inputs = _httpd_inputs(context.estate, gateway, materials, observed, stem)
     targets = topology.allow_list(context.estate, gateway)
@@ -106,7 +107,35 @@ def desired_gateway(
         sizing=inputs.sizing,
         unit=_unit(gateway, inputs, observed),
         hosts=tuple(dict.fromkeys(target.host for target in targets)),
+        unproven=_without_agent(context.estate, gateway),
         on_loopback=topology.is_on_loopback(gateway),
+    )
+
+
+def _with_its_chain(
+    choice: CertificateChoice, materials: GatewayMaterials, observed: ObservedGateway
+) -> CertificateChoice:
+    """Deliver a kept .pfx certificate anew where the intermediate certificates that go with it have changed."""
+    if choice.action != "keep" or materials.certificate.kind != "pfx" or observed.certificate is None:
+        return choice
+    served = [facts.sha256 for facts in _certificates(observed.certificate.pem)]
+    wanted = [facts.sha256 for facts in (choice.facts, *materials.certificate.chain) if facts is not None]
+    if served == wanted:
+        return choice
+    reason = "the .pfx brings other intermediate certificates; the thumbprint stays"
+    return replace(choice, action="deliver", reasons=(reason,))
+
+
+def _without_agent(estate: Estate, gateway: Gateway) -> tuple[str, ...]:
+    """Name the Notification Servers whose agents cemops can neither play by a declared certificate nor make."""
+    served = (
+        topology.notification_server(estate, name) for name in topology.served_notification_servers(estate, gateway)
+    )
+    return tuple(
+        server.name
+        for server in served
+        if server.probe_certificate is None
+        and (server.root_authority is None or topology.authority(estate, server.root_authority).source != "local")
     )
 
 

@@ -35,5 +35,7 @@ class DesiredGateway:
     """Text of the systemd unit, where the service manager is systemd."""
     hosts: tuple[str, ...] = ()
     """Each listed name, once (IG-13)."""
+    unproven: tuple[str, ...] = ()
+    """Notification Servers of which no agent's certificate can be had: no tunnel can be opened as their agent."""
     on_loopback: bool = False
     """A lab: everything is on loopback, and names may resolve to it."""

@@ -78,7 +78,12 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
     return GatewayPlan(
         changes=(*changes, *unmanaged_of_gateway(desired.gateway)),
         errors=tuple(errors),
-        warnings=(*fitness.warnings, *(() if switch else trust.warnings), *_choice_warnings(desired, certificate)),
+        warnings=(
+            *fitness.warnings,
+            *(() if switch else trust.warnings),
+            *_choice_warnings(desired, certificate),
+            *(_not_proven(desired) if switch or service.change else ()),
+        ),
         cut_off=_cut_off(desired, live.certificate),
         release=release,
         switch=switch,
@@ -175,6 +180,18 @@ def _certificate_data(facts: CertificateFacts | None) -> dict[str, str] | None:
 
 def _choice_warnings(desired: DesiredGateway, change: Change | None) -> tuple[PlanWarning, ...]:
     return desired.choice.warnings if change is None else ()
+
+
+def _not_proven(desired: DesiredGateway) -> tuple[PlanWarning, ...]:
+    return tuple(
+        PlanWarning(
+            "not-proven",
+            f"no agent's certificate of {server} can be had, so apply can check that strangers are refused, but open "
+            f"no tunnel as its agent: declare a probe_certificate for {server}",
+            "C-04",
+        )
+        for server in desired.unproven
+    )
 
 
 def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[str, ...]:

@@ -265,6 +265,14 @@ def test_a_plan_says_what_it_takes_from_agents() -> None:
     assert "ps1" not in said["targets-removed"]
 
 
+def test_a_plan_that_cannot_be_proven_says_so_and_an_empty_one_does_not() -> None:
+    here, live = settled()
+    unproven = replace(desired(here, live, text="Listen 444\n"), unproven=("ns1",))
+    assert "not-proven" in {warning.code for warning in plan_gateway(unproven, here, live, NOW).warnings}
+    empty = replace(desired(here, live), unproven=("ns1",))
+    assert plan_gateway(empty, here, live, NOW).warnings == ()
+
+
 def test_a_plan_that_only_adds_takes_nothing_from_agents() -> None:
     here, live = settled("Listen 443\n")
     plan = plan_of(here, live, 'Listen 443\nListen 444\n<ProxyMatch "(?i)^ps1:4726$">\n')

@@ -93,10 +93,12 @@ def _from_authority(
         return None, f"{notification_server} has no root_authority: declare one"
     if topology.authority(estate, name).source != "local":
         if role == "agent":
-            return (
-                None,
-                f"{notification_server} has no probe_certificate, and its authority {name} is not local",
+            place = [server.name for server in estate.notification_servers].index(notification_server)
+            reason = (
+                f"{notification_server} has no probe_certificate, and its authority {name} is not local: declare"
+                f" notification_servers[{place}].probe_certificate (a .pfx of an agent's gateway certificate)"
             )
+            return None, reason
         return None, f"cemops cannot issue for the authority {name}: it is not local"
     pki = pki_folder(estate, folder)
     if not pki.has(pki.agent(name, role).certificate):

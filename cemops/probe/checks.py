@@ -9,6 +9,9 @@ from typing import Literal
 Expect = Literal["allow", "deny"]
 Result = Literal["pass", "fail", "skipped"]
 
+UNCHECKED = "could not be checked: "
+"""Begins the detail of a check that failed because it could not be made."""
+
 
 class CheckId(Enum):
     """Ids of the contract, in the order in which they are reported."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from cemops.errors import PkiError
 from cemops.pki.inspection import certificate_facts, certificates_from_bytes
 from cemops.planning.certificate_fitness import name_problems
-from cemops.probe.checks import Verdict
+from cemops.probe.checks import UNCHECKED, Verdict
 from cemops.probe.opens import is_behind
 from cemops.probe.visit import Outcome, Step, Visit
 
@@ -170,4 +170,4 @@ def unchecked(visit: Visit) -> Verdict:
     """Fail a check that could not be made; skip it where another certificate stood in the way."""
     if visit.outcome is Outcome.THUMBPRINT_MISMATCH:
         return Verdict("skipped", NOT_MADE, visit.ms)
-    return Verdict("fail", f"could not be checked: {visit.detail}", visit.ms)
+    return Verdict("fail", UNCHECKED + visit.detail, visit.ms)

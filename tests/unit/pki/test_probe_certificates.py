@@ -70,7 +70,10 @@ def test_without_local_authority_only_the_declared_agent_is_to_be_had(site: Site
     site.document["authorities"]["ns1-root"] = {"kind": "ns-root", "source": "vendor", "certificate": "ns1.cer"}
     found = certificates(site)
     assert found.agent is None
-    assert "ns1 has no probe_certificate, and its authority ns1-root is not local" in found.agent_reason
+    assert found.agent_reason == (
+        "ns1 has no probe_certificate, and its authority ns1-root is not local: declare"
+        " notification_servers[0].probe_certificate (a .pfx of an agent's gateway certificate)"
+    )
     site.document["notification_servers"][0]["probe_certificate"] = {"pfx": "agent.pfx", "password": "env:PFX"}
     found = certificates(site)
     assert there(found.agent).facts == agent.facts

@@ -104,6 +104,61 @@ gw1
 """)
 
 
+REFUSED = "could not be checked: cannot connect: Connection refused"
+SILENT_GATEWAY = ProbeReport(
+    (
+        result(CheckId.THUMBPRINT, "fail", REFUSED, target="gw1.example:443"),
+        result(CheckId.TUNNEL_ALLOWED, "fail", "cannot connect: Connection refused; look at the service"),
+        result(CheckId.EXPIRED, "fail", REFUSED),
+        result(CheckId.REVOKED, "fail", REFUSED),
+        result(CheckId.REVOKED, "fail", REFUSED, target="ps1.corp:4726"),
+        result(CheckId.PLAIN_GET, "skipped", "not made"),
+    )
+)
+
+
+def test_text_says_once_for_each_gateway_what_kept_its_checks_from_being_made() -> None:
+    assert report_text(SILENT_GATEWAY, Style()) == snapshot("""\
+gw1
+  ✗ 5 checks alike
+      cannot connect: Connection refused; look at the service
+      (thumbprint, tunnel.allowed, deny.expired, deny.revoked)
+  - gateway.deny.plain_get         ns1.corp:4726
+      not made
+
+0 passed, 5 failed, 1 skipped
+gw1 is not proven: no agent was seen to get through it to a server.
+""")
+    other = CheckResult(CheckId.EXPIRED, "gw2", "ns1.corp:4726", Verdict("fail", REFUSED))
+    text = report_text(ProbeReport((*SILENT_GATEWAY.results, other)), Style())
+    assert text.count("Connection refused") == 2
+
+
+def test_what_two_checks_have_in_common_stands_at_each() -> None:
+    two = ProbeReport((result(CheckId.EXPIRED, "fail", REFUSED), result(CheckId.REVOKED, "fail", REFUSED)))
+    assert report_text(two, Style()).count("Connection refused") == 2
+
+
+def test_the_summary_tells_refusals_from_proof() -> None:
+    refusals = ProbeReport(
+        (
+            result(CheckId.THUMBPRINT, "pass"),
+            result(CheckId.EXPIRED, "pass"),
+            result(CheckId.TUNNEL_ALLOWED, "skipped", "no agent"),
+        )
+    )
+    assert report_text(refusals, Style()).partition("\n\n")[2] == snapshot("""\
+2 passed, 0 failed, 1 skipped
+gw1 is not proven: 1 refusal was seen, but no agent was seen to get through it
+to a server.
+""")
+    nothing = ProbeReport((result(CheckId.TUNNEL_ALLOWED, "skipped", "no agent"),))
+    assert report_text(nothing, Style()).partition("\n\n")[2] == snapshot("""\
+0 passed, 0 failed, 1 skipped
+gw1 is not proven: no agent was seen to get through it to a server.
+""")
+
+
 def test_text_fits_80_columns_without_unicode_and_without_colour() -> None:
     text = report_text(REPORT, Style(unicode=False))
     assert text.isascii()

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from cemops.model.counting import counted
 from cemops.rendering.terminal import visible
 
 
@@ -42,7 +43,7 @@ class ProgressLines:
 def progress(title: str, total: int) -> Iterator[ProgressLines]:
     """Show progress on stderr while the block runs."""
     if not sys.stderr.isatty():
-        say(f"{title} ({total} hosts)")
+        say(f"{title} ({counted(total, 'host')})")
         yield ProgressLines(None, 0)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -26,6 +26,8 @@ _COMMANDS: tuple[tuple[StepName, str, tuple[str, ...]], ...] = (
     ("replan", "what is left to change? (must be nothing)", ("plan", "--detailed-exitcode")),
     ("probe", "what gets through, and what does not, as an agent sees it", ("probe",)),
 )
+_COUNTED = frozenset({"hosts", "errors", "warnings", "infos"})
+"""Nouns in the summaries of commands; the other words are what became of something (``pass``, ``create``)."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,15 @@ def _summary(output: str) -> str:
     summary = document.get("summary") if isinstance(document, dict) else None
     if not isinstance(summary, dict):
         return ""
-    return ", ".join(f"{value} {key.replace('_', ' ')}" for key, value in summary.items())
+    return ", ".join(_said(key, value) for key, value in summary.items())
+
+
+def _said(key: str, value: object) -> str:
+    """Say one number of a summary: ``hosts_changed`` and 1 are "1 host changed"."""
+    noun, _, rest = key.partition("_")
+    if value == 1 and noun in _COUNTED:
+        noun = noun.removesuffix("s")
+    return " ".join(filter(None, (str(value), noun, rest.replace("_", " "))))
 
 
 def _last_line(text: str) -> str:

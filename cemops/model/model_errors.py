@@ -110,7 +110,7 @@ def _sentence(detail: ErrorDetails) -> str:
         return _FIXED[kind]
     for bound, limit, sentence in _BOUNDS:
         if kind == bound:
-            return sentence.format(context.get(limit))
+            return sentence.format(context.get(limit)).replace(" 1 characters", " 1 character")
     return detail["msg"]
 
 

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from cemops.errors import PkiError
+from cemops.model.counting import counted
 from cemops.pki.inspection import certificate_facts, crl_facts, crl_number, read_crl, signed_by, translated
 from cemops.pki.issuing import CLOCK_SKEW, Issuer, authority_key_identifier
 from cemops.pki.revocations import Register, Revocation, read_register, write_register
@@ -81,7 +82,7 @@ def issue_crl(  # noqa: PLR0913, PLR0917 - who, with what, for how long, when, a
         next_update = now + timedelta(days=valid_days)
         crl = _build(issuer, register, previous, now, next_update)
     pki.write(path, crl.public_bytes(serialization.Encoding.PEM))
-    what = f"CRL {register.crl_number} of the authority {authority} with {len(crl)} entries"
+    what = f"CRL {register.crl_number} of the authority {authority} with {counted(len(crl), 'entry', 'entries')}"
     return (f"made {what}, next update {next_update:%Y-%m-%d}",)
 
 

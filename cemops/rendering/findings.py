@@ -6,6 +6,7 @@ import json
 import textwrap
 from typing import TYPE_CHECKING
 
+from cemops.model.counting import counted
 from cemops.rules.framework import Severity
 from cemops.rules.judgement import count
 
@@ -69,7 +70,7 @@ def findings_text(findings: tuple[Finding, ...], file: str, *, color: bool = Fal
 def summary_line(findings: tuple[Finding, ...], file: str) -> str:
     """Count findings by severity: ``estate.yaml: 1 error, 0 warnings, 2 infos``."""
     counts = ((count(findings, severity), severity.value) for severity in Severity)
-    return f"{file}: " + ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts)
+    return f"{file}: " + ", ".join(counted(number, word) for number, word in counts)
 
 
 def _lines_of(finding: Finding, *, color: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Rules on authorities: what a gateway needs of them to know agents (C-01), and encrypted keys."""
+"""Rules on authorities: what gateways and probe need of them to know and play agents, and encrypted keys."""
 
 from __future__ import annotations
 
@@ -82,10 +82,28 @@ def no_passphrase_for_gateway(subject: Subject) -> Iterator[Breach]:
             )
 
 
+@rule("CEM506", "No tunnel can be opened as a server's agent", Severity.INFO, "C-04")
+def no_probe_certificate(subject: Subject) -> Iterator[Breach]:
+    """Only an authority whose key cemops keeps can issue it an agent's certificate; another agent's is declared."""
+    estate = subject.estate
+    listed = {
+        entry.server for gateway in estate.gateways for entry in gateway.servers if entry.kind == "notification_server"
+    }
+    for i, server in enumerate(estate.notification_servers):
+        authority = estate.authorities[server.root_authority]
+        if server.name in listed and server.probe_certificate is None and authority.source != "local":
+            yield Breach(
+                ("notification_servers", i),
+                f"apply and probe cannot open a tunnel as an agent of {server.name}, because {server.root_authority}"
+                " is not local: declare probe_certificate, a .pfx of an agent's gateway certificate",
+            )
+
+
 RULES: tuple[Rule, ...] = (
     no_passphrase,
     no_root_certificate,
     no_crl,
     files_of_local,
     no_passphrase_for_gateway,
+    no_probe_certificate,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cemops.model.counting import counted
 from cemops.rules.framework import Breach, Rule, Severity, Subject, rule
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def status_interval(subject: Subject) -> Iterator[Breach]:
             if not SHORTEST_INTERVAL_MINUTES <= minutes <= LONGEST_INTERVAL_MINUTES:
                 yield Breach(
                     ("gateways", i, "status_reporting", k, "interval_minutes"),
-                    f"an interval of {minutes} minutes is not possible: write"
+                    f"an interval of {counted(minutes, 'minute')} is not possible: write"
                     f" {SHORTEST_INTERVAL_MINUTES} to {LONGEST_INTERVAL_MINUTES}",
                 )
 

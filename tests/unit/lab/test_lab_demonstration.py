@@ -92,7 +92,7 @@ def test_changes_left_after_apply_are_a_failure(lab: RecordingLab) -> None:
     steps = run()
     assert steps[4]["step"] == "replan"
     assert steps[4]["result"] == "fail"
-    assert steps[4]["detail"] == "changes are left after apply: 1 hosts changed"
+    assert steps[4]["detail"] == "changes are left after apply: 1 host changed"
 
 
 def test_a_command_that_never_ends_is_a_failure(lab: RecordingLab) -> None:

@@ -100,6 +100,8 @@ FIRES: list[tuple[str, dict[str, Any], str, Severity]] = [
     ("CEM503", {"authorities.ns1-root": VENDOR | {"certificate": "a.cer"}}, "authorities.ns1-root", INFO),
     ("CEM504", {"authorities.ns1-root.crl": "a.crl"}, "authorities.ns1-root.crl", INFO),
     ("CEM505", {"pki": {}}, "gateways[0].certificate", WARNING),
+    ("CEM506", {"authorities.ns1-root": WITH_FILES}, "notification_servers[0]", INFO),
+    ("CEM506", {"authorities.ns1-root": WITH_FILES | {"source": "external"}}, "notification_servers[0]", INFO),
 ]  # fmt: skip
 
 QUIET: list[tuple[str, dict[str, Any]]] = [
@@ -150,6 +152,9 @@ QUIET: list[tuple[str, dict[str, Any]]] = [
     ("CEM504", {"authorities.ns1-root": WITH_FILES}),
     ("CEM505", {"pki": {}, "gateways.0.certificate": PFX, "gateways.1.certificate": {"thumbprint": "AB" * 20}}),
     ("CEM505", {"pki": {}, "gateways.0.platform": "windows", "gateways.1.platform": "windows"}),
+    ("CEM506", {"authorities.ns1-root": WITH_FILES, "notification_servers.0.probe_certificate": PFX}),
+    ("CEM506", {"authorities.ns1-root": WITH_FILES, "gateways": [], "policies": []}),
+    ("CEM506", {"authorities.ns1-root": WITH_FILES, "policies": []} | {f"gateways.{i}.servers": [{"site_server": "ps1"}] for i in (0, 1)}),
 ]  # fmt: skip
 
 
@@ -179,6 +184,12 @@ def test_rule_ids_are_unique_and_well_formed() -> None:
     ids = [rule.id for rule in RULES] + [YAML_PROBLEM, MODEL_PROBLEM, REFERENCE_PROBLEM, MISSING_FILE]
     assert len(ids) == len(set(ids))
     assert all(re.fullmatch(r"CEM\d{3}", name) for name in ids)
+
+
+def test_an_interval_of_one_minute_is_said_as_one() -> None:
+    report = {"notification_server": "ns1", "interval_minutes": 1}
+    found = findings({"gateways.0.status_reporting": [report]})
+    assert [finding.message for finding in found] == ["an interval of 1 minute is not possible: write 15 to 1440"]
 
 
 def test_documentation_lists_every_rule_as_it_is() -> None:
@@ -244,6 +255,7 @@ def test_findings_are_in_the_order_of_the_file_with_line_and_column() -> None:
     assert [(finding.line, finding.rule, finding.severity, finding.file) for finding in found] == [
         (9, "CEM003", INFO, file),
         (17, "CEM503", INFO, file),
+        (46, "CEM506", INFO, file),
         (118, "CEM122", WARNING, file),
     ]
     assert found[0].column == 47

@@ -13,7 +13,10 @@ KEPT_RELEASES = 5
 
 
 def settle_pending(context: EstateContext, host: GatewayHost, observed: ObservedGateway) -> str:
-    """Settle the pending switch; return a sentence that says how. Raises HostError where the host cannot do it."""
+    """Settle the pending switch; return a sentence that says how.
+
+    Raises HostError where the host cannot do it, and where what waits does not work but nothing better is left.
+    """
     pending = observed.pending
     if pending is None:
         return "nothing waits for a confirmation"
@@ -24,9 +27,16 @@ def settle_pending(context: EstateContext, host: GatewayHost, observed: Observed
     view = AgentsView.of(context, host.gateway)
     result = view.look(view.outside(), certificate.sha256)
     if result.faults:
-        host.run("revert", [pending.token], seconds=SETTLE_SECONDS)
-        faults = "; ".join(result.faults)
-        return f"the unconfirmed switch to {pending.release} failed its check from outside and was reverted: {faults}"
+        lines = host.run("revert", [pending.token], seconds=SETTLE_SECONDS)
+        failed, faults = "failed its check from outside and", "; ".join(result.faults)
+        if any(line.startswith("kept\t") for line in lines):
+            raise HostError(
+                host.name,
+                f"the unconfirmed switch to {pending.release} {failed} stays, because the release before it no longer "
+                f"works: {faults}. Mend what these say, then run apply again",
+            )
+        went = "was reverted" if not lines else "was settled meanwhile by its timer or another apply"
+        return f"the unconfirmed switch to {pending.release} {failed} {went}: {faults}"
     try:
         host.run("confirm", [pending.token, KEPT_RELEASES], seconds=SETTLE_SECONDS)
     except HostError as error:

@@ -131,6 +131,32 @@ lives() { # PID: whether that process is one of this script on this gateway
     return 1
 }
 
+operators_session() { # the sshd process of this connection, which ends when the operator's command does; "" = none
+    session=$$
+    while [ "$session" -gt 1 ] && read -r name <"/proc/$session/comm"; do
+        case $name in sshd*) return ;; esac
+        session=$(field "/proc/$session/status" PPid:)
+    done
+    session=
+}
+
+at_work() { # fails while another apply stages or rehearses here; what a killed one left does not count
+    for folder in "$state"/stage.* "$state/rehearsal"; do
+        [ -d "$folder" ] || continue
+        owner=${folder##*.}
+        if [ "$folder" = "$state/rehearsal" ]; then
+            [ -r "$folder/pid" ] || sleep 1 # it was made this moment, or its maker was killed
+            owner= name=sshd
+            [ -r "$folder/pid" ] && read -r owner session <"$folder/pid"
+            [ -n "$session" ] && { read -r name <"/proc/$session/comm" || name=; } 2>/dev/null
+            case $name in sshd*) ;; *) owner= ;; esac # its operator is gone
+        fi
+        [ -n "$owner" ] && lives "$owner" || continue
+        since=$(stat -c %Y "$folder" 2>/dev/null) || continue # it ended this moment
+        failed "another apply is at work on this gateway (since $(date -u -d "@$since" +%H:%M:%S) UTC); wait for it, then run apply again"
+    done
+}
+
 waiting_switch() { # the file of the switch that waits for its confirmation, or is being settled; "" = none
     for waiting in "$state/pending" "$state"/settling.*; do [ -f "$waiting" ] && return; done
     waiting=
@@ -158,7 +184,7 @@ claim() { # TOKEN: takes a switch on; 1 = it is settled already, 2 = another swi
 
 end_rehearsal() {
     if [ -r "$state/rehearsal/pid" ]; then
-        read -r rehearsal <"$state/rehearsal/pid"
+        read -r rehearsal _ <"$state/rehearsal/pid"
         case $(tr '\0' ' ' <"/proc/$rehearsal/cmdline" 2>/dev/null) in
             *"$state/rehearsal/httpd.conf"*) kill -TERM "$rehearsal" 2>/dev/null ;;
         esac
@@ -168,10 +194,10 @@ end_rehearsal() {
 
 revert() { # back to what served before; httpd is started if it is gone
     previous=$(field "$settling" previous) new=$(field "$settling" release) mode=$(field "$settling" mode)
+    keep=$(field "$settling" keep)
     current_release
-    if [ "$(field "$settling" keep)" = 1 ]; then
+    if [ "$keep" = 1 ]; then
         main_pid || service_start
-        printf 'kept\t%s\n' "$new"
     elif [ "$release" = "$new" ]; then
         point_current "$previous"
         if [ -n "$previous" ]; then
@@ -182,16 +208,28 @@ revert() { # back to what served before; httpd is started if it is gone
     fi
     write "$state/reverted" "$new $(now)"
     rm -f "$settling"
+    [ "$keep" = 1 ] && printf 'kept\t%s\n' "$new" # last: nobody may be there to read it
+    return 0
 }
 
-do_deadman() { # TOKEN SECONDS SWITCH-PID: waits for SECONDS after the switch serves, or has died, and goes back
-    sleep "$2"
+do_deadman() { # TOKEN SECONDS SWITCH-PID: goes back SECONDS after the switch serves; at once where the switch died before
     tries=0
-    while lives "$3" && [ $tries -lt 120 ]; do tries=$((tries + 1)); sleep 1; done # a restart takes its time
+    while [ $tries -lt 2 ] || { lives "$3" && [ $tries -lt 240 ]; }; do # to stop and start a unit may take 90 s each
+        tries=$((tries + 1))
+        sleep 1
+    done
     left=0
     [ -r "$state/served" ] && read -r served until <"$state/served" && [ "$served" = "$1" ] && left=$((until - $(now)))
+    [ $left -gt "$2" ] && left=$2 # somebody set the clock back
     [ $left -gt 0 ] && sleep "$left"
-    claim "$1" || exit 0
+    while :; do
+        claim "$1"
+        case $? in
+            0) break ;;
+            1) exit 0 ;;
+        esac
+        [ "$found" = "$1" ] || exit 0 # another switch waits, so this one is settled; else who settles it may yet be killed
+    done
     if [ "$(field "$settling" confirmed)" = 1 ]; then rm -f "$settling"; else revert; fi
 }
 
@@ -206,16 +244,20 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     fi
     keep=0 # 1: httpd serves from memory what no longer works on disk, so going back would end it; the rehearsed one stays
     if main_pid && ! "$httpd" -t -f "$root/releases/$previous/httpd.conf" >/dev/null 2>&1; then keep=1; fi
+    for coming in "$state"/pending.new.*; do lives "${coming##*.}" || rm -f "$coming"; done # of killed switches
     coming=$state/pending.new.$$
     printf 'token %s\nprevious %s\nrelease %s\nmode %s\ndeadline %s\nsizing-before %s\nkeep %s\n' \
-        "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" "$keep" >"$coming"
+        "$1" "$previous" "$3" "$5" "$(($(now) + $4))" "$7" "$keep" >"$coming" ||
+        failed "$coming could not be written (is the disk full?); nothing was switched"
     if [ "$manager" = systemd ]; then
         systemd-run --quiet --collect --unit "cemops-gateway-deadman-$1" \
             /bin/sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ ||
             failed "the dead-man timer could not be started; nothing was switched"
         printf 'timer \n' >>"$coming"
     else
-        nohup sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ </dev/null >/dev/null 2>&1 &
+        # a session of its own: what ends this one, as sudo does where its pseudo-terminal goes, must not end the timer
+        nohup $(command -v setsid) sh "$state/transaction.sh" deadman "$root" "$manager" "$unit" "$httpd" "$1" "$4" $$ \
+            </dev/null >/dev/null 2>&1 &
         printf 'timer %s\n' "$!" >>"$coming"
     fi
     ln "$coming" "$state/pending" 2>/dev/null || { rm -f "$coming"; failed "another switch waits for its confirmation; run apply again to settle it"; }
@@ -237,12 +279,17 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
 do_confirm() { # TOKEN KEEP
     claim "$1"
     case $? in
-        1) failed "the switch was reverted before it could be confirmed; run apply again" ;;
+        1)
+            [ -r "$state/settled" ] && read -r settled <"$state/settled"
+            [ "$settled" = "$1" ] && return # another apply found it waiting, saw that it works, and confirmed it
+            failed "the switch was reverted before it could be confirmed; run apply again"
+            ;;
         2) failed "another switch waits for its confirmation; run apply again to settle it" ;;
     esac
     current_release
     [ "$release" = "$(field "$settling" release)" ] || { rm -f "$settling"; failed "the live release is '$release': it was reverted"; }
     write "$state/confirmed" "$release"
+    write "$state/settled" "$1"
     printf 'confirmed 1\n' >>"$settling"
     timer=$(field "$settling" timer)
     if [ -n "$timer" ]; then
@@ -314,11 +361,12 @@ do_stage() { # SHA256 OWNER ACCOUNT PORTS RELEASE CERTIFICATE KEY COPY-CERTIFICA
     sum=$1 owner=$2 account=$3 ports=$4 release=$5 certificate=$6 key=$7 copy_certificate=$8 copy_key=$9
     shift 9
     mkdir -p "$state" || failed "$state could not be made"
+    at_work
     for stage in "$state"/stage.*; do lives "${stage##*.}" || rm -rf "$stage"; done # a killed one leaves a key behind
     stage=$state/stage.$$
     mkdir "$stage" || failed "$stage could not be made"
     trap 'rm -rf "$stage"' EXIT
-    base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched, run apply again"
+    timeout 120 base64 -d >"$stage/payload" || failed "the payload did not arrive whole; nothing was touched, run apply again"
     found=$(sha256sum "$stage/payload")
     [ "${found%% *}" = "$sum" ] || failed "the payload did not arrive whole; nothing was touched, run apply again"
     if [ -n "$account" ] && ! id -u "$account" >/dev/null 2>&1; then
@@ -375,13 +423,17 @@ preflight() { # CERTIFICATE KEY ENDPOINTS(as port_taken wants them, space separa
 }
 
 do_rehearse() { # SECONDS PORT FINGERPRINT(openssl's form): a second httpd on a loopback port, which ends by itself
+    at_work
     end_rehearsal
-    mkdir "$state/rehearsal" && base64 -d >"$state/rehearsal/httpd.conf" && [ -s "$state/rehearsal/httpd.conf" ] ||
+    operators_session
+    mkdir "$state/rehearsal" 2>/dev/null || { at_work; failed "$state/rehearsal could not be made"; }
+    printf '%s %s\n' "$$" "$session" >"$state/rehearsal/pid"
+    timeout 60 base64 -d >"$state/rehearsal/httpd.conf" && [ -s "$state/rehearsal/httpd.conf" ] ||
         failed "the rehearsal's configuration did not arrive"
     "$httpd" -t -f "$state/rehearsal/httpd.conf" >"$state/rehearsal/check.log" 2>&1 ||
         failed "httpd refuses the configuration: $(tail_of "$state/rehearsal/check.log")"
     nohup timeout -k 5 "$1" "$httpd" -f "$state/rehearsal/httpd.conf" -DFOREGROUND </dev/null >"$state/rehearsal/start.log" 2>&1 &
-    printf '%s\n' "$!" >"$state/rehearsal/pid"
+    write "$state/rehearsal/pid" "$! $session"
     tries=0
     until shown=$(openssl s_client -connect "127.0.0.1:$2" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 2>/dev/null); do
         tries=$((tries + 1))
@@ -398,6 +450,9 @@ do_rehearse() { # SECONDS PORT FINGERPRINT(openssl's form): a second httpd on a 
 
 do_end_rehearsal() { end_rehearsal; }
 
+case $verb in
+    switch | confirm | revert | serve) trap '' PIPE HUP ;; # carried to its end, whether or not somebody still listens
+esac
 case $verb in
     stage) do_stage "$@" ;;
     rehearse) do_rehearse "$@" ;;

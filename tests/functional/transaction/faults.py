@@ -95,7 +95,7 @@ def _act(fault: Fault, host: GatewayHost) -> None:
         elif action == "kill_httpd":
             kill_tree(int((root / "run" / "httpd.pid").read_text("ascii")))
         elif action == "kill_shell":
-            os.kill(int((root / "state" / "reached").read_text("ascii")), signal.SIGKILL)
+            continue  # done by _at_line, which knows the shell
         elif action == "cut":
             for session in sessions(root):
                 os.kill(session, signal.SIGKILL)
@@ -153,11 +153,11 @@ def _at_line(fault: Fault, verb: str) -> None:
     def act_when_reached(host: GatewayHost) -> None:
         reached = Path(host.gateway.root) / "state" / "reached"
         _wait_for(reached)
-        # what comes after a dying command must not wait for it
-        if "die" in fault["do"]:
-            reached.unlink()
+        shell = reached.read_text("ascii")
+        if "kill_shell" in fault["do"]:
+            os.kill(int(shell), signal.SIGKILL)
+        reached.unlink()  # the shell goes on when it looks again, which is after what follows
         _act(fault, host)
-        reached.unlink()
 
     def run(self: GatewayHost, asked: str, *arguments: Any, **keywords: Any) -> tuple[str, ...]:
         meant = asked == verb and _meant(fault, self.name)

@@ -7,6 +7,7 @@ translated to one of these where it enters (SSH, TLS, YAML, X.509): no caller ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 ProblemKind = Literal["text", "model", "reference"]
@@ -79,3 +80,14 @@ class RefusedError(CemopsError):
     """A guard refused: outside the change window, lockout guard (3)."""
 
     exit_code = 3
+
+
+def what_may_be_said(error: Exception) -> str:
+    """Return what may be shown of an error: of a foreign one its type and place, since its text may hold anything."""
+    if isinstance(error, CemopsError):
+        return str(error)
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = f" at {PurePath(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else ""
+    return f"an error inside cemops ({type(error).__name__}{place}): report it"

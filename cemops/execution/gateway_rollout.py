@@ -150,6 +150,7 @@ class GatewayRollout:
             names=tuple(dict.fromkeys(target.host for target in targets)),
             fips=gateway.fips,
             unit=UNIT if gateway.service.manager == "systemd" else "",
+            lab=topology.is_on_loopback(gateway),
         )
         if answer is None:
             raise HostError(host.name, _unobserved(host))

@@ -41,13 +41,26 @@ _SHA256SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 """A line of the program sha256sum."""
 
 
+@dataclass(frozen=True)
+class _Stat:
+    """A file as stat and sha256sum saw it; ``size`` in bytes."""
+
+    file: ObservedFile
+    size: int
+
+
 class GatewayStateError(CemopsError):
     """The host's answer is not a complete gateway state."""
 
 
-def observe_command(root: str, account: str, names: Sequence[str], *, fips: bool, unit: str) -> StringCommand:
-    """Return the one command that observes a gateway; ``names`` are resolved on it (IG-13)."""
-    arguments = [root, account, "1" if fips else "0", unit, *names]
+def observe_command(  # noqa: PLR0913 - what observe.sh takes
+    root: str, account: str, names: Sequence[str], *, fips: bool, unit: str, lab: bool
+) -> StringCommand:
+    """Return the one command that observes a gateway; ``names`` are resolved on it (IG-13).
+
+    ``lab``: names may resolve to loopback, so nobody will ask which of them does.
+    """
+    arguments = [root, account, "1" if fips else "0", unit, "1" if lab else "0", *names]
     return StringCommand(
         "sh", "-c", QuoteString(_OBSERVE), "cemops-observe", *(QuoteString(argument) for argument in arguments)
     )
@@ -66,9 +79,11 @@ class GatewayState(FactBase[GatewayAnswer]):
 
     abstract = False
 
-    def command(self, root: str, account: str, names: Sequence[str], fips: bool, unit: str) -> StringCommand:
+    def command(  # noqa: PLR0913, PLR0917 - pyinfra passes a fact's arguments by name
+        self, root: str, account: str, names: Sequence[str], fips: bool, unit: str, lab: bool
+    ) -> StringCommand:
         """Return the command; see :func:`observe_command` for the arguments."""
-        return observe_command(root, account, names, fips=fips, unit=unit)
+        return observe_command(root, account, names, fips=fips, unit=unit, lab=lab)
 
     def process(self, output: list[str]) -> GatewayAnswer:
         """Parse the answer; :class:`FactProcessError` where it is not complete."""
@@ -112,12 +127,16 @@ def _values(lines: Iterable[str]) -> Mapping[str, list[str]]:
     return values
 
 
-def _contents(values: Mapping[str, list[str]]) -> dict[str, str]:
-    """Cut the collected contents into the files that they came from; the sizes are those that ``wc`` saw."""
+def _contents(values: Mapping[str, list[str]], seen: Mapping[str, _Stat]) -> dict[str, str]:
+    """Cut the collected contents into the files that they came from. What comes last takes the rest."""
     names = (_first(values, "collected") or "").split()
-    sizes = [int(size) for size in (_first(values, "sizes") or "").split()][: len(names)]
     data = base64.b64decode((_first(values, "contents") or "").encode(), validate=True)
-    if len(sizes) != len(names) or len(data) != sum(sizes):
+    if "sizes" in values:
+        sizes = [int(size) for size in (_first(values, "sizes") or "").split()][: len(names)]
+    else:
+        sizes = [seen[_path_of(values, name)].size for name in names[:-1]]
+        sizes += [len(data) - sum(sizes)] if names else []
+    if len(sizes) != len(names) or len(data) != sum(sizes) or min(sizes, default=0) < 0:
         raise ValueError("files changed while they were read")
     ends = list(accumulate(sizes))
     return {
@@ -126,9 +145,17 @@ def _contents(values: Mapping[str, list[str]]) -> dict[str, str]:
     }
 
 
+def _path_of(values: Mapping[str, list[str]], name: str) -> str:
+    """Return the path, relative to the gateway's root, of a collected file that stat has seen."""
+    if name == "certificate":
+        return f"tls/{values['certificate-path'][0].rpartition('/')[2]}"
+    return f"releases/{_release_name(_first(values, 'current'))}/{name.removeprefix('live:')}"
+
+
 def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
-    files_seen = _files(values)
-    contents = _contents(values)
+    stats = _stats(values)
+    files_seen = {path: stat.file for path, stat in stats.items()}
+    contents = _contents(values, stats)
     current = _first(values, "current")
     return ObservedGateway(
         clock=datetime.fromtimestamp(int(values["clock"][0]), UTC),
@@ -211,12 +238,12 @@ def _release_name(target: str | None) -> str | None:
     return name if folder == "releases" or folder.endswith("/releases") else None
 
 
-def _files(values: Mapping[str, list[str]]) -> dict[str, ObservedFile]:
+def _stats(values: Mapping[str, list[str]]) -> dict[str, _Stat]:
     sums = {path: digest for digest, _, path in (line.partition(" ") for line in values.get("sum", ()))}
-    found: dict[str, ObservedFile] = {}
+    found: dict[str, _Stat] = {}
     for line in values.get("stat", ()):
-        mode, uid, path = line.split(" ", 2)
-        found[path] = ObservedFile(sums.get(path, ""), mode, int(uid))
+        mode, uid, size, path = line.split(" ", 3)
+        found[path] = _Stat(ObservedFile(sums.get(path, ""), mode, int(uid)), int(size))
     return found
 
 

@@ -17,7 +17,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_host, ctx_state
 
-from cemops.errors import CemopsError, RefusedError
+from cemops.errors import CemopsError, RefusedError, what_may_be_said
 from cemops.execution.current_estate import current_context
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_rollout import GatewayRollout
@@ -51,17 +51,10 @@ class StepCommand(PyinfraCommand):
         try:
             self._run()
         except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
-            rollout.failures[self._host.name] = _told(error)
-            logger.error("%s%s", self._host.print_prefix, _told(error))
+            rollout.failures[self._host.name] = what_may_be_said(error)
+            logger.error("%s%s", self._host.print_prefix, what_may_be_said(error))
             return False
         return True
-
-
-def _told(error: Exception) -> str:
-    """Return what may be said of an error: of a foreign one only its type, since its text may hold anything."""
-    if isinstance(error, CemopsError):
-        return str(error)
-    return f"an error inside cemops ({type(error).__name__}): run `cemops apply --debug` and report it"
 
 
 @operation()
@@ -84,7 +77,7 @@ def internet_gateway() -> Generator[PyinfraCommand, None, None]:
     except CemopsError as error:
         yield from _failing(state, rollout, host, error)
     except Exception as error:  # noqa: BLE001 - pyinfra would end the run for all hosts
-        yield from _failing(state, rollout, host, CemopsError(_told(error)))
+        yield from _failing(state, rollout, host, CemopsError(what_may_be_said(error)))
 
 
 def rollout_of(state: State) -> GatewayRollout:

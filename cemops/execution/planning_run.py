@@ -13,7 +13,7 @@ import gevent
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
-from cemops.errors import CemopsError, HostError, UsageError
+from cemops.errors import CemopsError, HostError, UsageError, what_may_be_said
 from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.session import Session
@@ -149,6 +149,13 @@ def _digest(parts: object) -> str:
 
 
 def _plan_host(rollout: GatewayRollout, host: Host) -> HostPlan:
+    try:
+        return _observed_plan(rollout, host)
+    except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
+        return HostPlan(host.name, HostStatus.ERROR, error=what_may_be_said(error))
+
+
+def _observed_plan(rollout: GatewayRollout, host: Host) -> HostPlan:
     def make() -> GatewayPlan:
         return rollout.plan(host)
 

@@ -1,10 +1,10 @@
 # Reads everything that the planner needs to know of a gateway host, in one process, and changes nothing.
-# Arguments: ROOT ACCOUNT FIPS(0|1) UNIT NAME...   Output: lines "key TAB value"; contents as base64; last line "end".
+# Arguments: ROOT ACCOUNT FIPS(0|1) UNIT LAB(0|1) NAME...   Output: lines "key TAB value"; contents as base64; last line "end".
 # Keys stay here: of a private key only its public half is printed.
 LC_ALL=C PATH=$PATH:/usr/sbin:/usr/local/sbin:/sbin
 export LC_ALL PATH
-root=$1 account=$2 fips=$3 unit=$4
-shift 4
+root=$1 account=$2 fips=$3 unit=$4 lab=$5
+shift 5
 
 tab='	' nl='
 '
@@ -15,14 +15,17 @@ content() { [ -f "$2" ] && [ -r "$2" ] && { printf '%s\t' "$1"; base64 -w0 <"$2"
 collect() { # KEY FILE: its content comes with the others, by one program for all
     [ -f "$2" ] && [ -r "$2" ] && { collected="$collected$1 "; files=$files$2$nl; }
 }
-contents() { # sizes, then everything one after the other
+contents() { # everything one after the other; the sizes are those of stat, or else of wc
     set -f
     IFS=$nl
     set -- $files
-    sizes=$(wc -c -- "$@")
-    unset IFS
     put collected "$collected"
-    printf 'sizes\t'; for word in $sizes; do case $word in *[!0-9]*) ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'
+    if [ -n "$uncounted" ]; then
+        sizes=$(wc -c -- "$@")
+        unset IFS
+        printf 'sizes\t'; for word in $sizes; do case $word in *[!0-9]*) ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'
+    fi
+    unset IFS
     printf 'contents\t'; cat -- "$@" | base64 -w0; printf '\n'
     set +f
 }
@@ -53,8 +56,24 @@ named_certificate() { # sets certificate and key to what the last such directive
     set +f
 }
 
-resolve() { # NAME...: one after the other; once a name does not resolve, which may take long, the rest beside each other
+resolve_together() { # NAME...: all with one program; 1 where one does not resolve, or to an address that needs its name
+    [ $# -gt 0 ] && [ $# -le 8 ] || return 1 # many names could wait too long, one after the other
+    found=$(getent ahosts "$@" 2>/dev/null) || return 1
+    addresses=
+    IFS=$nl
+    for line in $found; do
+        line=${line%% *}
+        case $lab,$line in
+            0,127.* | 0,0.0.0.0 | 0,::1 | 0,:: | 0,169.254.* | 0,fe80:*) unset IFS; return 1 ;;
+            *) addresses="$addresses $line" ;;
+        esac
+    done
+    unset IFS
+    for name in "$@"; do put resolve "$name$addresses"; done
+}
+resolve() { # NAME...: together, else one after the other; from the first that does not resolve on, beside each other
     set -f
+    if resolve_together "$@"; then set +f; return; fi
     while [ $# -gt 0 ] && found=$(getent ahosts "$1" 2>/dev/null); do
         printf 'resolve\t%s' "$1"; printf ' %s' $found; printf '\n'
         shift
@@ -66,7 +85,7 @@ resolve() { # NAME...: one after the other; once a name does not resolve, which 
     set +f
 }
 
-collected= files=
+collected= files= uncounted=1
 
 put cemops-gateway-state 1
 put clock "$(date +%s)"
@@ -99,12 +118,18 @@ resolve "$@"
 if cd "$root" 2>/dev/null; then
     put root 1
     if [ -L current ]; then
-        if cd -P current 2>/dev/null; then put current "$PWD"; cd "$root"; else put current "$(readlink current)"; fi
+        if cd -P current 2>/dev/null; then
+            put current "$PWD"
+            case $PWD in */releases/*) uncounted= ;; esac
+            cd "$root"
+        else
+            put current "$(readlink current)"
+        fi
     fi
     set -- releases/*/* releases/*/.[!.]* tls/*
     sums=$(sha256sum -- "$@" 2>/dev/null)
     printf '%s\n' "$sums"
-    stat -c "stat$tab%a %u %n" -- "$@" 2>/dev/null
+    stat -c "stat$tab%a %u %s %n" -- "$@" 2>/dev/null
     for name in httpd.conf client-ca.pem client-crl.pem; do collect "live:$name" "current/$name"; done
     live=current/httpd.conf
     # Where current is gone, what it named last still serves: its certificate is the one that agents pin.
@@ -116,6 +141,7 @@ if cd "$root" 2>/dev/null; then
         put certificate-path "$certificate"
         put key-path "$key"
         collect certificate "$certificate"
+        case $certificate in "$root"/tls/*) ;; *) uncounted=1 ;; esac
         # Reading a key takes a while: stage has noted whose it is, and what the file held then.
         noted= public=
         [ -r state/key-public ] && read -r noted public <state/key-public

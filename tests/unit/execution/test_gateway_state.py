@@ -54,7 +54,7 @@ def test_a_recorded_gateway_is_understood() -> None:
     assert found.service.loaded == found.current == found.confirmed
     assert (found.service.started_with or "").startswith("ServerLimit=")
     assert {seen.mode for name, seen in found.tls_files.items() if name.endswith(".key")} == {"400"}
-    assert found.resolved["ns1"] == ("127.225.48.195",)
+    assert "127.225.48.195" in found.resolved["ns1"]
     assert found.pending is None
     assert "fe80::fc00:fffe:1" not in found.own_addresses
     assert "fe80::fc:ff:fe00:1" in found.own_addresses
@@ -94,7 +94,7 @@ def test_a_small_system_is_read_for_what_it_lacks() -> None:
         ("contents", "QUJD"),
         ("sizes", "1 2 3"),
         ("sizes", "many"),
-        ("collected", "live:httpd.conf"),
+        ("collected", "live:nothing own-addresses"),
         ("address6", "xyz"),
         ("kernel-limits", "many"),
         ("resolve", ""),
@@ -107,8 +107,8 @@ def test_a_small_system_is_read_for_what_it_lacks() -> None:
 )
 def test_a_garbled_value_is_an_error(key: str, value: str | None) -> None:
     lines = changed("applied", key, value)
-    if key == "fips":
-        lines.insert(-1, f"fips\t{value}")
+    if lines == lines_of("applied"):  # the recorded answer has no such line
+        lines.insert(-1, f"{key}\t{value}")
     with pytest.raises(GatewayStateError):
         parse_gateway_state("\n".join(lines).splitlines())
 

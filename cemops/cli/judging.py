@@ -8,8 +8,8 @@ from cemops.cli.messages import say
 from cemops.errors import CemopsError
 from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.validation import validate_loaded
+from cemops.model.counting import counted
 from cemops.rendering.findings import findings_text
-from cemops.rendering.plan_text import counted
 from cemops.rules.framework import Severity
 from cemops.rules.judgement import count
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cemops.model.counting import counted
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, summarize
 from cemops.rendering.terminal import visible
 
@@ -110,11 +111,6 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
     for number, line in enumerate(plan.cut_off, 1):
         yield from _wrapped(line, f"  {number}. ", "     ")
     yield ""
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: ``1 host``, ``2 hosts``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _summary(plan: Plan) -> str:

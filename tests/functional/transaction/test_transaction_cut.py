@@ -13,7 +13,6 @@ from tests.functional.transaction.faults import sessions
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
-    {"at": "before:stage"},
     {"at": "half:stage"},
     {"at": "line:rehearse", "text": "until shown="},
 )

@@ -12,14 +12,12 @@ from tests.functional.transaction.faults import kill_tree
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
-    {"at": "before:stage"},
     {"at": "half:stage"},
     {"at": "before:rehearse"},
     {"at": "line:rehearse", "text": "until shown="},
     {"at": "before:switch"},
 )
 FROM_SWITCH = (
-    {"at": "line:switch", "text": 'point_current "$3"'},
     {"at": "line:switch", "text": 'if ! serve "$5"'},
     {"at": "after:switch"},
     {"at": "after:check"},

@@ -58,6 +58,8 @@ class GatewayRollout:
     """Tells the operator what is being done on a host; on pyinfra's log where nothing else is set."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a host failed, by name."""
+    changed: set[str] = field(default_factory=set)
+    """Hosts whose turn has come: no other host's turn observes them again."""
     logged: set[str] = field(default_factory=set)
     refusals: list[RefusedError] = field(default_factory=list)
 
@@ -78,12 +80,14 @@ class GatewayRollout:
 
     def observe_all(self, hosts: Iterable[Host]) -> None:
         """Observe hosts at the same time; one that fails does so again when its own turn comes, without a command."""
-        missing = [host for host in hosts if host.name not in self.observations and host.name not in self.unobserved]
+        known = {*self.observations, *self.unobserved, *self.changed}
+        missing = [host for host in hosts if host.name not in known]
         gevent.joinall([gevent.spawn(self._observe_quietly, host) for host in missing])
 
     def forget(self, host: Host) -> None:
         """Drop what is known of a host: it was changed."""
         self.observations.pop(host.name, None)
+        self.changed.add(host.name)
 
     def plan(self, host: Host) -> GatewayPlan:
         """Plan one host from its observation. Makes nothing. Raises CemopsError."""

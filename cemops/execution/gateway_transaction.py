@@ -174,7 +174,7 @@ class GatewayTransaction:
             raise HostError(
                 self.host.name, f"the switched gateway failed its check from outside and {came}: {error}"
             ) from None
-        self.host.run("confirm", [self.token, KEPT_RELEASES])
+        self.host.run("confirm", [self.token, KEPT_RELEASES], seconds=STAGE_SECONDS)
         if self.desired.certificate_pem is not None:
             record_live(self.context.estate, self.context.folder, self.host.gateway, self.desired.certificate_pem)
 
@@ -260,7 +260,7 @@ class GatewayTransaction:
             self.report(f"the rehearsal was checked on the host only: {result.faults[0]}")
             return
         if result.faults:
-            self.host.run("end-rehearsal", [])
+            self.host.run("end-rehearsal", [], seconds=STAGE_SECONDS)
             raise HostError(self.host.name, f"the rehearsal failed, nothing was switched: {'; '.join(result.faults)}")
         for target in result.targets:
             if not target.opened:

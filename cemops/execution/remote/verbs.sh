@@ -1,0 +1,17 @@
+# The verbs of transaction.sh, which is the parts of this folder one after the other.
+
+case $verb in
+    switch | confirm | revert | serve) trap '' PIPE HUP ;; # carried to its end, whether or not somebody still listens
+esac
+case $verb in
+    stage) do_stage "$@" ;;
+    rehearse) do_rehearse "$@" ;;
+    end-rehearsal) do_end_rehearsal ;;
+    switch) do_switch "$@" ;;
+    confirm) do_confirm "$@" ;;
+    revert) do_revert "$@" ;;
+    serve) do_serve "$@" ;;
+    deadman) do_deadman "$@" ;;
+    *) failed "unknown verb $verb" ;;
+esac
+printf 'ok\n'

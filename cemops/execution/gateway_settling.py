@@ -5,11 +5,11 @@ from __future__ import annotations
 from cemops.errors import HostError
 from cemops.execution.gateway_desired import EstateContext, live_trust
 from cemops.execution.gateway_host import GatewayHost
+from cemops.execution.gateway_transaction import KEPT_RELEASES
 from cemops.execution.outside_check import AgentsView
 from cemops.model.observed import ObservedGateway
 
 SETTLE_SECONDS = 120
-KEPT_RELEASES = 5
 
 
 def settle_pending(context: EstateContext, host: GatewayHost, observed: ObservedGateway) -> str:

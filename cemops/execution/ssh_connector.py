@@ -25,7 +25,7 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.output import echo, format_text
 from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.sshuserclient.client import SSHClient
+from pyinfra.connectors.sshuserclient.client import SSHClient, get_ssh_config
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 
 from cemops.errors import CemopsError
@@ -36,6 +36,8 @@ CONNECT_SECONDS = 10
 """How long a host may take to answer before it counts as unreachable."""
 COMMAND_SECONDS = 300
 """The longest that any remote command of cemops may take."""
+_REDIRECTIONS = {"proxycommand", "proxyjump"}
+"""What of ~/.ssh/config leads to the host by another way."""
 _KEY_TYPES = 6
 """More kinds of host keys than a host has."""
 
@@ -218,12 +220,25 @@ class CheckedSSHConnector(SSHConnector):
                 disabled_algorithms=dict(disabled),
                 _pyinfra_ssh_known_hosts_file=known_hosts,
                 _pyinfra_ssh_strict_host_key_checking="yes",
+                **self._socket(),
                 **self._authentication(),
             )
         except BaseException:
             client.close()
             raise
         return client
+
+    def _socket(self) -> dict[str, socket.socket]:
+        """Dial without delay from the first packet on; where ~/.ssh/config leads through another host, leave it to it."""
+        address, port = self._datum("address"), int(self._datum("port"))
+        config = get_ssh_config()
+        redirected = config.lookup(address) if config is not None else {}
+        if redirected.keys() & _REDIRECTIONS:
+            return {}
+        address = redirected.get("hostname", address)
+        connection = socket.create_connection((address, port), self.state.config.CONNECT_TIMEOUT or CONNECT_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return {"sock": connection}
 
     def _authentication(self) -> dict[str, Any]:
         secrets = SecretStore(Path(self._datum("folder") or "."), os.environ)

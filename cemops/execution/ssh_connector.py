@@ -229,7 +229,7 @@ class CheckedSSHConnector(SSHConnector):
         return client
 
     def _socket(self) -> dict[str, socket.socket]:
-        """Dial without delay from the first packet on; where ~/.ssh/config leads through another host, leave it to it."""
+        """Dial without delay from the first packet on; leave hops of ~/.ssh/config to paramiko."""
         address, port = self._datum("address"), int(self._datum("port"))
         config = get_ssh_config()
         redirected = config.lookup(address) if config is not None else {}

@@ -246,7 +246,10 @@ class CheckedSSHConnector(SSHConnector):
         key_file = self._datum("private_key_file")
         if key_file:
             passphrase = self._datum("private_key_passphrase")
-            key = _private_key(Path(key_file), secrets.resolve(passphrase) if passphrase else None)
+            key = self.state.private_keys.get(key_file)
+            if key is None:  # opening an encrypted one takes a while on purpose: once for all hosts
+                key = _private_key(Path(key_file), secrets.resolve(passphrase) if passphrase else None)
+                self.state.private_keys[key_file] = key
             return {"pkey": key, "allow_agent": False, "look_for_keys": False}
         if password:
             return {

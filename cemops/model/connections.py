@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from cemops.model.choices import one_key_of
 from cemops.model.section import Section
@@ -22,6 +23,8 @@ SSH_PORT = 22
 """IANA port of SSH."""
 WINRM_HTTPS_PORT = 5986
 """Port of WinRM over TLS, as Windows sets it up."""
+WINRM_HTTP_PORT = 5985
+"""Port of WinRM without TLS, as Windows sets it up."""
 
 
 class PinnedServerCertificate(Section):
@@ -67,20 +70,32 @@ class SshConnection(Section):
 
 
 class WinrmConnection(Section):
-    """WinRM over TLS."""
+    """WinRM, over TLS as a rule."""
 
     transport: Literal["winrm"]
     """``winrm``."""
     address: HostAddress
-    """IP address or name to dial."""
+    """IP address or name to dial; Kerberos needs the name."""
     port: Port = WINRM_HTTPS_PORT
-    """TCP port of the WinRM listener."""
+    """TCP port of the WinRM listener; with ``allow_http`` 5985 where it is left out."""
     credential: ObjectName
     """Name of an entry of ``credentials``."""
+    authentication: Literal["ntlm", "kerberos", "basic", "certificate"] = "ntlm"
+    """How to log on. ``ntlm``, ``basic``: by user name and password (``basic``: over TLS, to local accounts only).
+    ``kerberos``: by the ticket that ``kinit`` got; needs the extra ``cemops[kerberos]``. ``certificate``: by the
+    credential's ``client_certificate`` and ``private_key_file``, which Windows maps to a local account."""
     server_certificate: ServerCertificate | None = None
-    """How the endpoint proves who it is; without it the operator's own trust store decides (not used yet)."""
+    """How the endpoint proves who it is; without it the trust store of the operator's machine decides."""
     allow_http: Flag = False
-    """Permit WinRM without TLS (the message is then protected by NTLM alone); not used yet."""
+    """Speak WinRM without TLS: NTLM or Kerberos then encrypt each message, and no certificate says who the host is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _http_port(cls, data: Any) -> Any:  # noqa: ANN401 - the value comes straight from the file
+        """Without TLS WinRM listens on another port."""
+        if isinstance(data, Mapping) and data.get("allow_http") is True:
+            return {"port": WINRM_HTTP_PORT, **data}
+        return data
 
 
 Connection = Annotated[SshConnection | WinrmConnection, Field(discriminator="transport")]

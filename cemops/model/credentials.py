@@ -20,8 +20,10 @@ class Credential(Section):
     password: SecretReference | None = None
     """Reference to the password; never a sudo password: sudo must not ask for one."""
     private_key_file: EstatePath | None = None
-    """SSH private key; without it and without a password the SSH agent is asked."""
+    """SSH private key (without it and without a password the SSH agent is asked), or that of ``client_certificate``."""
     private_key_passphrase: SecretReference | None = None
     """Reference to the passphrase of the private key."""
+    client_certificate: EstatePath | None = None
+    """PEM file with the certificate that logs on to WinRM (``authentication: certificate``), and its chain."""
     become: Literal["none", "sudo"] = "none"
     """How commands get root's rights: ``none``, or ``sudo`` (NOPASSWD only)."""

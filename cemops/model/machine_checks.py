@@ -1,4 +1,4 @@
-"""Machines: a platform with the layout, folder, service and account that it can have, and a way to log on."""
+"""Machines: a platform with the layout, folder, service and account that it can have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cemops.model.identity import is_posix_account
 from cemops.model.reference_problem import ReferenceProblem
-from cemops.model.referenced_names import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,23 +57,6 @@ def _windows(here: DocumentPath, gateway: Gateway) -> Iterator[ReferenceProblem]
         )
     if gateway.service.manager == "systemd":
         yield ReferenceProblem((*here, "service", "manager"), "Windows has no systemd: write windows or direct")
-
-
-def logons(estate: Estate) -> Iterator[ReferenceProblem]:
-    """Find WinRM connections whose credential has no password."""
-    winrm = {
-        (section, i, "connection", "credential")
-        for section in ("notification_servers", "site_servers", "gateways", "security_manager_plus")
-        for i, machine in enumerate(getattr(estate, section))
-        if machine.connection is not None and machine.connection.transport == "winrm"
-    }
-    for reference in references(estate):
-        credential = estate.credentials.get(reference.name)
-        if reference.path in winrm and credential is not None and credential.password is None:
-            yield ReferenceProblem(
-                reference.path,
-                f"WinRM needs a password, and the credential {reference.name} has none: add password to it",
-            )
 
 
 def listen_addresses(estate: Estate) -> Iterator[ReferenceProblem]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from cemops.model.estate import Estate
     from cemops.model.reference_problem import DocumentPath
 
-FILE_FIELDS = frozenset({"certificate", "crl", "private_key_file", "known_hosts", "ca_file", "pfx"})
+FILE_FIELDS = frozenset(
+    {"certificate", "crl", "private_key_file", "known_hosts", "ca_file", "pfx", "client_certificate"}
+)
 """Fields that hold the path of a file which the operator provides (``pki.folder`` is made by cemops)."""
 
 

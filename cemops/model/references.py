@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cemops.model import allow_list_checks, belonging_checks, machine_checks, name_checks, shared_machines
+from cemops.model import (
+    allow_list_checks,
+    belonging_checks,
+    logon_checks,
+    machine_checks,
+    name_checks,
+    shared_machines,
+)
 from cemops.model.reference_problem import DocumentPath, ReferenceProblem
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ CHECKS = (
     allow_list_checks.consoles_on_lists,
     allow_list_checks.clashing_targets,
     machine_checks.platforms,
-    machine_checks.logons,
+    logon_checks.logons,
     machine_checks.listen_addresses,
     shared_machines.shared_folders,
     shared_machines.shared_ports,

@@ -83,7 +83,6 @@ def test_description_is_that_of_the_field_not_of_its_type(printed: dict[str, Any
         "OfflinePackage.valid_days",
         "Policy.prefer_gateway",
         "SizingQuestion.client_computers",
-        "WinrmConnection.server_certificate",
     ],
 )
 def test_a_field_that_nothing_uses_says_so(printed: dict[str, Any], field: str) -> None:

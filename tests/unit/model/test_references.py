@@ -396,9 +396,51 @@ def test_windows_gateway_has_the_vendors_defaults() -> None:
     assert problems({"gateways.0.platform": "windows"}) == ()
 
 
+def winrm_problem(connection: dict[str, Any], credential: dict[str, Any] | None = None) -> str:
+    """The place of the only problem that a Notification Server's connection makes."""
+    changes = {"notification_servers.0.connection": WINRM | connection}
+    if credential is not None:
+        changes["credentials.ns-admin"] = {"username": "svc"} | credential
+    return dotted(only_problem(changes))
+
+
 def test_winrm_needs_a_password() -> None:
-    changes = {"notification_servers.0.connection": WINRM | {"credential": "gw-root"}}
-    assert dotted(only_problem(changes)) == "notification_servers.0.connection.credential"
+    assert winrm_problem({"credential": "gw-root"}) == "notification_servers.0.connection.credential"
+
+
+@pytest.mark.parametrize("authentication", ["basic", "certificate"])
+def test_what_encrypts_nothing_is_refused_without_tls(authentication: str) -> None:
+    credential = {"password": "env:P", "private_key_file": "key.pem", "client_certificate": "client.pem"}
+    connection = {"authentication": authentication, "allow_http": True}
+    assert winrm_problem(connection, credential) == "notification_servers.0.connection.allow_http"
+
+
+def test_a_certificate_cannot_prove_a_host_without_tls() -> None:
+    connection = {"allow_http": True, "server_certificate": {"thumbprint": "AB" * 20}}
+    assert winrm_problem(connection) == "notification_servers.0.connection.server_certificate"
+
+
+@pytest.mark.parametrize("credential", [{"private_key_file": "k"}, {"client_certificate": "c"}, {"password": "env:P"}])
+def test_a_logon_by_certificate_needs_certificate_and_key(credential: dict[str, Any]) -> None:
+    place = winrm_problem({"authentication": "certificate"}, credential)
+    assert place == "notification_servers.0.connection.credential"
+
+
+def test_kerberos_needs_a_name_and_no_password() -> None:
+    kerberos = WINRM | {"authentication": "kerberos"}
+    named = {"notification_servers.0.connection": kerberos | {"address": "ns1.example"}}
+    assert problems(named | {"credentials.ns-admin": {"username": "svc@EXAMPLE"}}) == ()
+    assert winrm_problem(kerberos) == "notification_servers.0.connection.address"
+
+
+@pytest.mark.parametrize(
+    ("connection", "port"),
+    [({}, 5986), ({"allow_http": False}, 5986), ({"allow_http": True}, 5985), ({"allow_http": True, "port": 80}, 80)],
+)
+def test_winrm_listens_on_another_port_without_tls(connection: dict[str, Any], port: int) -> None:
+    found = sample_estate({"notification_servers.0.connection": WINRM | connection}).notification_servers[0].connection
+    assert found is not None
+    assert found.port == port
 
 
 def third_gateway(**fields: Any) -> dict[str, Any]:

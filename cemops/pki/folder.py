@@ -4,6 +4,7 @@
 
     authorities/<name>/   key.pem  certificate.pem  crl.pem  revoked.json
     gateways/<name>/      key.pem  certificate.pem  live.pem  retired/
+    servers/<name>/<purpose>/   key.pem  certificate.pem  retired/
     agents/<authority>/   agent.key.pem agent.pem  expired.key.pem expired.pem  revoked.key.pem revoked.pem
 
 Folders have mode 0700 and files 0600 from the first byte. A file is written beside its place, synced, and
@@ -73,6 +74,11 @@ class PkiFolder:
     def gateway(self, name: str) -> Entry:
         """Certificate and key that cemops made for a gateway."""
         folder = self._below("gateways", name)
+        return Entry(folder / "certificate.pem", folder / "key.pem")
+
+    def server(self, name: str, purpose: str) -> Entry:
+        """Certificate and key that cemops made for a Notification Server or site server, by purpose."""
+        folder = self._below("servers", name) / purpose
         return Entry(folder / "certificate.pem", folder / "key.pem")
 
     def live(self, gateway: str) -> Path:

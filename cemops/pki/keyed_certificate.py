@@ -41,6 +41,8 @@ class KeyedCertificate:
     key_pem: SecretStr
     chain: tuple[CertificateFacts, ...] = ()
     """Intermediate certificates to send with it, the leaf's issuer first; never a root."""
+    root: CertificateFacts | None = None
+    """The root that signed the last of the chain, where the file brings it."""
 
     @property
     def certificate_pem(self) -> str:
@@ -130,7 +132,31 @@ def read_pfx(path: Path, password: SecretStr | None) -> KeyedCertificate:
     if not matches:
         raise PkiError(f"{path} holds a key of another certificate: export the certificate again, with its own key")
     others = [certificate_facts(extra.certificate, str(path)) for extra in package.additional_certs]
-    return KeyedCertificate(facts=facts, key_pem=plain_key_pem(package.key), chain=_chain(facts, others))
+    _refuse_second_server(path, facts, others)
+    chain = _chain(facts, others)
+    return KeyedCertificate(
+        facts=facts, key_pem=plain_key_pem(package.key), chain=chain, root=_root(chain[-1] if chain else facts, others)
+    )
+
+
+def _refuse_second_server(path: Path, leaf: CertificateFacts, others: Sequence[CertificateFacts]) -> None:
+    """Refuse a file with two certificates that are no authority's: which of them is meant cannot be told."""
+    issuers = {facts.issuer for facts in (leaf, *others)}
+    servers = [
+        facts
+        for facts in others
+        if not facts.is_ca and facts.subject != facts.issuer and facts.subject not in issuers
+        if facts.sha256 != leaf.sha256
+    ]
+    if servers:
+        listed = ", ".join(f"{facts.subject} ({facts.sha1})" for facts in (leaf, *servers))
+        raise PkiError(f"{path} holds several server certificates ({listed}): export the one that is meant alone")
+
+
+def _root(top: CertificateFacts, others: Sequence[CertificateFacts]) -> CertificateFacts | None:
+    """Return the self-signed certificate that issued the top of the chain, if it is in the file."""
+    roots = (facts for facts in others if facts.subject == facts.issuer == top.issuer)
+    return None if top.subject == top.issuer else next(roots, None)
 
 
 def _chain(leaf: CertificateFacts, others: Sequence[CertificateFacts]) -> tuple[CertificateFacts, ...]:

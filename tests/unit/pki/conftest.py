@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cemops.pki import authorities, gateway_certificate, probe_agents
+from cemops.pki import authorities, made_certificates, probe_agents
 from tests.unit.pki.operator_site import Site
 
 
@@ -52,7 +52,7 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture(autouse=True)
 def _quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real keys, but of the type that is made at once; tests/functional makes RSA keys."""
-    for module in (authorities, gateway_certificate, probe_agents):
+    for module in (authorities, made_certificates, probe_agents):
         for name in ("new_authority_key", "new_leaf_key"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, lambda: ec.generate_private_key(ec.SECP256R1()))

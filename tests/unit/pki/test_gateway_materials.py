@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cemops.errors import PkiError, SecretError
 from cemops.model.certificates import CertificateFacts, CrlFacts
-from cemops.pki import client_authorities, gateway_certificate
+from cemops.pki import client_authorities, made_certificates
 from cemops.pki.authorities import load_issuer
 from cemops.pki.crl import issue_crl
 from cemops.pki.folder import PkiFolder
@@ -185,7 +185,7 @@ def test_an_outlived_certificate_is_retired_and_a_new_one_made(site: Site) -> No
     site.now += timedelta(days=6 * 365)
     made = make(site, old)
     new = known(site)
-    assert "made a certificate for gw1" in made[-1]
+    assert "made a certificate for gateway gw1" in made[-1]
     assert new.sha256 != old.sha256
     assert new.public_key_sha256 != old.public_key_sha256
     retired = site.pki.path / "gateways" / "gw1" / "retired"
@@ -202,7 +202,7 @@ def test_a_killed_run_is_completed_with_the_key_it_left(site: Site, monkeypatch:
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(gateway_certificate, "server_certificate", killed)
+        patch.setattr(made_certificates, "server_certificate", killed)
         with pytest.raises(KilledError):
             make(site)
     left = site.pki.gateway("gw1").key.read_bytes()

@@ -5,9 +5,15 @@ gevent's monkey patch comes before anything that imports ssl or requests (pyinfr
 
 from __future__ import annotations
 
+from importlib import metadata
+
 from gevent import monkey
 
+# For each of the 25 things that it patches, gevent looks through every installed package for plug-ins: look once.
+_asking = metadata.entry_points
+metadata.entry_points = _asking().select
 monkey.patch_all()
+metadata.entry_points = _asking
 
 import gc
 
@@ -16,17 +22,20 @@ gc.set_threshold(100_000, 50, 50)
 
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import gevent
 import typer
 
 from cemops import __version__
-from cemops.cli import apply, lab, observe, plan, probe, schema, validate
 from cemops.cli.messages import say, say_error
 from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
 
+COMMANDS = ("validate", "schema", "plan", "apply", "observe", "probe", "lab")
+"""Modules of this package, in the order of the help."""
 INTERRUPTED = 130
 _INTERRUPTED_SENTENCE = (
     "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
@@ -34,8 +43,8 @@ _INTERRUPTED_SENTENCE = (
 )
 
 
-def build_app() -> typer.Typer:
-    """Put the commands together."""
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Put the commands together: all of them, or the one that ``arguments`` name, for imports are half of a start."""
     app = typer.Typer(
         name="cemops",
         help="Infrastructure as code for Cloud-enabled Management (CEM): declare, judge, plan, apply, prove.",
@@ -56,8 +65,9 @@ def build_app() -> typer.Typer:
     ) -> None:
         del debug, version  # --debug is read in run(), so that it works wherever it stands
 
-    for command in (validate, schema, plan, apply, observe, probe, lab):
-        command.register(app)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name in (wanted,) if wanted in COMMANDS else COMMANDS:
+        import_module(f"cemops.cli.{name}").register(app)
     return app
 
 
@@ -81,7 +91,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code: 64 for wrong usage, never 2."""
     debug = "--debug" in arguments
     try:
-        result = build_app()(
+        result = build_app(arguments)(
             args=[argument for argument in arguments if argument != "--debug"],
             prog_name="cemops",
             standalone_mode=False,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cemops.cli.messages import say
 from cemops.errors import CemopsError
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.validation import validate_loaded
 from cemops.model.counting import counted
 from cemops.rendering.findings import findings_text

@@ -11,7 +11,7 @@ import typer
 from cemops.cli.messages import progress, say_error
 from cemops.cli.options import EstateOption, LimitOption, NowOption, context_of, names_of, time_of
 from cemops.errors import CemopsError, UsageError
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.host_identity import presented_identities
 from cemops.execution.observation_record import record_document

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from cemops.errors import UsageError
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import estate_path_from, read_estate
-from cemops.execution.gateway_desired import EstateContext
 
 EstateOption = Annotated[
     Path | None,

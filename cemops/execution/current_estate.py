@@ -10,8 +10,8 @@ from pathlib import Path
 from pyinfra.api.exceptions import PyinfraError
 
 from cemops.errors import CemopsError
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import estate_path_from, read_estate
-from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.inventory import HostEntry, inventory_groups
 from cemops.execution.validation import validate_file
 from cemops.rendering.findings import findings_text

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from cemops.errors import PkiError
-from cemops.execution.estate_file import LoadedEstate
+from cemops.execution.estate_context import EstateContext
 from cemops.model import topology
 from cemops.model.certificates import CertificateFacts, CrlFacts
 from cemops.model.estate import Estate
@@ -28,34 +26,10 @@ from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import gateway_sizing
 from cemops.rendering.gateway_httpd import ADDRESSES_OF_THE_MACHINE_ITSELF, HttpdInputs, render_httpd_conf
 from cemops.rendering.gateway_unit import GatewayUnitInputs, render_gateway_unit
-from cemops.secret_store import SecretStore
 
 REHEARSAL_CONNECTIONS = 20
 """The rehearsal answers a few checks; it must not start the whole capacity a second time."""
 _CRL_END = "-----END X509 CRL-----"
-
-
-@dataclass(frozen=True)
-class EstateContext:
-    """An estate with what is needed to act on it: where its files are, and how its secrets are had."""
-
-    loaded: LoadedEstate
-    secrets: SecretStore
-
-    @classmethod
-    def of(cls, loaded: LoadedEstate) -> EstateContext:
-        """Use the process's environment for ``env:`` references."""
-        return cls(loaded, SecretStore(loaded.folder, os.environ))
-
-    @property
-    def estate(self) -> Estate:
-        """The estate itself."""
-        return self.loaded.estate
-
-    @property
-    def folder(self) -> Path:
-        """The folder against which paths in the estate resolve."""
-        return self.loaded.folder
 
 
 def live_trust(observed: ObservedGateway) -> LiveTrust:

@@ -17,7 +17,8 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, RefusedError
-from cemops.execution.gateway_desired import EstateContext, desired_gateway, live_trust
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.gateway_desired import desired_gateway, live_trust
 from cemops.execution.gateway_state import GatewayState
 from cemops.execution.ssh_connector import CheckedSSHConnector
 from cemops.model import topology

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cemops.errors import HostError
-from cemops.execution.gateway_desired import EstateContext, live_trust
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.gateway_desired import live_trust
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_transaction import KEPT_RELEASES
 from cemops.execution.outside_check import AgentsView

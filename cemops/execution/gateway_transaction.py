@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cemops.errors import HostError
-from cemops.execution.gateway_desired import EstateContext, rehearsal_conf
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.gateway_desired import rehearsal_conf
 from cemops.execution.gateway_host import TRANSACTION, GatewayHost
 from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
 from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of

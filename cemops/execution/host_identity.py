@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import paramiko
 
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.ssh_connector import CONNECT_SECONDS, key_fingerprint
 from cemops.model import topology
 from cemops.model.connections import SshConnection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.model import topology
 from cemops.model.connections import SshConnection
 from cemops.model.gateways import Gateway

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cemops.errors import CemopsError
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.model import topology
 from cemops.model.gateways import Gateway
 from cemops.pki.keyed_certificate import KeyedCertificate

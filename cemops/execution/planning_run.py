@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, UsageError, what_may_be_said
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.session import Session
 from cemops.model import topology

@@ -18,7 +18,7 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.base import BaseConnector
 from pyinfra.context import ctx_state
 
-from cemops.execution.gateway_desired import EstateContext
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.host_order import keep_order
 from cemops.execution.inventory import HostEntry, inventory_groups
 

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
-from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.inventory import inventory_groups
 from cemops.lab.blueprint import LabSettings
 from cemops.lab.estate_lab import Lab

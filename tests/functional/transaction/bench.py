@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
-from cemops.execution.gateway_desired import EstateContext
 from cemops.lab.estate_lab import Lab
 from cemops.model import topology
 from cemops.pki.inspection import certificates_from_bytes

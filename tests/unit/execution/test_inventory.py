@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
-from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.inventory import inventory_groups
 from tests.unit.sample_estate import sample_data
 

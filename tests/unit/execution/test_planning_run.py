@@ -14,8 +14,8 @@ import yaml
 
 from cemops.cli.plan import exit_code
 from cemops.errors import UsageError
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
-from cemops.execution.gateway_desired import EstateContext
 from cemops.execution.gateway_rollout import GatewayRollout
 from cemops.execution.gateway_state import parse_gateway_state
 from cemops.execution.planning_run import assemble, managed_hosts, observation_digest, plan_record, wanted_hosts

@@ -124,6 +124,8 @@ class FirewallRule:
     program: str = ""
     service: str = ""
     policy: bool = False
+    conditions: tuple[str, ...] = ()
+    """What narrows it further, as Windows keeps it (``rport=1024``, ``la4=10.0.0.1``); empty: nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What a Windows machine answers to ``state`` (docs/windows-payload.md), turned into ``ObservedWindows``."""

@@ -1,4 +1,4 @@
-"""Who may use the endpoint: Basic and Negotiate (NTLM, by pyspnego's server side).
+"""Who may use the endpoint: Basic, a client certificate, and Negotiate (NTLM, by pyspnego's server side).
 
 pyspnego reads its accounts from the file that NTLM_USER_FILE names, and from nowhere else. The file is one in
 memory, it holds hashes, and the variable names it only while a token is looked at: nothing on disk, nothing in
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 import threading
@@ -18,6 +19,8 @@ from dataclasses import dataclass, field
 
 import spnego
 from spnego._ntlm_raw.crypto import ntowfv1
+
+from cemops.lab.windows.wsman_sealing import SealingContext
 
 _VARIABLE = "NTLM_USER_FILE"
 _ENVIRONMENT = threading.Lock()
@@ -31,6 +34,8 @@ class Account:
 
     name: str
     password: str = field(repr=False)
+    client_certificate: str = ""
+    """SHA-256 (hex) of the client certificate that Windows maps to this account; empty: none."""
 
 
 def _text(octets: bytes) -> str:
@@ -52,6 +57,11 @@ class Accounts:
             for account in accounts
             for domain in ("", f"{machine}\\", ".\\")
         ]
+        self._certificates = {
+            account.client_certificate.lower(): account.name.lower()
+            for account in accounts
+            if account.client_certificate
+        }
         self._file = os.memfd_create("accounts")
         os.write(self._file, "".join(lines).encode())
 
@@ -75,6 +85,10 @@ class Accounts:
         matches = hmac.compare_digest(password.encode(), (expected or "").encode())
         return user if matches and expected is not None else None
 
+    def certificate(self, der: bytes | None) -> str | None:
+        """Return the user whom the client's certificate stands for; the handshake has checked it."""
+        return self._certificates.get(hashlib.sha256(der).hexdigest()) if der else None
+
     @contextmanager
     def shown_to_ntlm(self) -> Iterator[None]:
         """Let pyspnego see the accounts."""
@@ -92,11 +106,15 @@ class Accounts:
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one token: ``user`` once logged on, ``refused`` if it was wrong, ``token`` to send back."""
+    """What came of one token: ``user`` once logged on, ``refused`` if it was wrong, ``token`` to send back.
+
+    ``sealing`` then opens and closes the messages of the connection, if they are sealed.
+    """
 
     user: str | None = None
     refused: bool = False
     token: bytes | None = None
+    sealing: SealingContext | None = None
 
 
 class Negotiation:
@@ -117,4 +135,5 @@ class Negotiation:
             return Step(refused=True)
         if not self._context.complete:
             return Step(token=answer)
-        return Step(user=self._accounts.local_name(self._context.client_principal or ""), token=answer)
+        user = self._accounts.local_name(self._context.client_principal or "")
+        return Step(user=user, token=answer, sealing=self._context)

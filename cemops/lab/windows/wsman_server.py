@@ -1,7 +1,8 @@
 """The WinRM endpoint of a stand-in: HTTP(S) around WsmanService, with the logons of a real one.
 
-Basic over TLS only; Negotiate logs a connection on, not a request (MS-WSMV, MS-NTHT). One thread serves one
-connection; everything that a client can make larger or longer has a limit.
+Basic and client certificates over TLS only; without TLS sealed messages only. Negotiate logs a connection on, not
+a request (MS-WSMV, MS-NTHT). One thread serves one connection; everything that a client can make larger or longer
+has a limit.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from cemops.lab.windows.wsman_faults import WsmanFaultError
 from cemops.lab.windows.wsman_logons import Accounts, Negotiation
 from cemops.lab.windows.wsman_messages import identify_response
+from cemops.lab.windows.wsman_sealing import SEALED_TYPE, SealingContext, is_sealed, seal, unseal
 from cemops.lab.windows.wsman_service import WsmanService
 
 MAX_CONNECTIONS = 200
@@ -27,14 +30,22 @@ _MAX_BODY = 16 * 1024 * 1024
 """Octets of a request that are read at all; what is larger than an envelope may be is answered with a fault."""
 _POLL_SECONDS = 0.05
 _SOAP_TYPE = "application/soap+xml;charset=UTF-8"
+MUTUAL_TLS = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
+"""What a client that logs on by its certificate sends as its authorization."""
 _REASONS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 411: "Length Required", 500: "Internal Server Error"}
 
 
-def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return a server's context of TLS 1.2 and 1.3 with the certificate and key (PEM files)."""
+def tls_context(certificate: Path, key: Path, client_authority: Path | None = None) -> ssl.SSLContext:
+    """Return a server's context of TLS 1.2 and 1.3 with the certificate and key (PEM files).
+
+    With ``client_authority`` (PEM file) it asks clients for a certificate, and takes none as well.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
+    if client_authority is not None:
+        context.load_verify_locations(cafile=client_authority)
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
@@ -49,6 +60,7 @@ class _Connection(BaseHTTPRequestHandler):
     def setup(self) -> None:
         self.user: str | None = None
         self.negotiation: Negotiation | None = None
+        self.sealing: SealingContext | None = None
         if self.server.tls is not None:
             self.request.settimeout(_HANDSHAKE_SECONDS)
             self.request = self.server.tls.wrap_socket(self.request, server_side=True)
@@ -90,17 +102,33 @@ class _Connection(BaseHTTPRequestHandler):
             self._respond(200, identify_response())
             return
         user, token = self._log_on()
-        challenge = "" if token is None else f"Negotiate {base64.b64encode(token).decode('ascii')}"
+        challenges = () if token is None else (f"Negotiate {base64.b64encode(token).decode('ascii')}",)
         if user is None:
-            self._respond(401, b"", challenges=(challenge,) if challenge else self.server.challenges)
+            self._respond(401, b"", challenges=challenges or self.server.challenges)
+        elif not body:
+            self._respond(200, b"", challenges=challenges)  # a client that only logs on, to seal what follows
+        else:
+            self._operate(body, user, challenges)
+
+    def _operate(self, body: bytes, user: str, challenges: tuple[str, ...]) -> None:
+        service = self.server.service
+        sealing = self.sealing if is_sealed(self.headers.get("Content-Type", "")) else None
+        if self.server.tls is None and sealing is None:
+            self._respond(401, b"", challenges=self.server.challenges)  # AllowUnencrypted is false
             return
-        answer = service.answer(body, user)
-        if self.server.stopping.wait(service.behaviour.answer_delay_seconds) or (
-            answer.action in service.behaviour.hang_up_on
-        ):
+        try:
+            message = body if sealing is None else unseal(body, sealing)
+        except WsmanFaultError as fault:
+            answer = service.refuse(fault)
+        else:
+            answer = service.answer(message, user)
+        stopping = self.server.stopping.wait(service.behaviour.answer_delay_seconds)
+        if stopping or answer.action in service.behaviour.hang_up_on:
             self.close_connection = True
-            return
-        self._respond(answer.status, answer.body, challenges=(challenge,) if challenge else ())
+        elif sealing is None:
+            self._respond(answer.status, answer.body, challenges=challenges)
+        else:
+            self._respond(answer.status, seal(answer.body, sealing), challenges=challenges, kind=SEALED_TYPE)
 
     def _log_on(self) -> tuple[str | None, bytes | None]:
         """Return the user that this request belongs to (None: nobody yet), and a token for the client."""
@@ -108,7 +136,11 @@ class _Connection(BaseHTTPRequestHandler):
         counters = self.server.service.counters
         if not scheme:
             return self.user, None
-        self.user = None
+        self.user, self.sealing = None, None
+        if scheme == MUTUAL_TLS and isinstance(self.request, ssl.SSLSocket):
+            user = self.server.accounts.certificate(self.request.getpeercert(binary_form=True))
+            counters.add("failed_logons" if user is None else "logons")
+            return user, None
         if scheme.lower() == "basic" and self.server.tls is not None:
             user = self.server.accounts.basic(credentials.strip())
             counters.add("failed_logons" if user is None else "logons")
@@ -121,15 +153,23 @@ class _Connection(BaseHTTPRequestHandler):
         if step.refused or step.user is not None:
             self.negotiation = None
             counters.add("failed_logons" if step.refused else "logons")
-        self.user = step.user
+        self.user, self.sealing = step.user, step.sealing
         return step.user, step.token
 
-    def _respond(self, status: int, body: bytes, *, challenges: tuple[str, ...] = (), close: bool = False) -> None:
+    def _respond(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        challenges: tuple[str, ...] = (),
+        kind: str = _SOAP_TYPE,
+        close: bool = False,
+    ) -> None:
         """Write one response in one piece."""
         head = [f"HTTP/1.1 {status} {_REASONS[status]}", "Server: cemops lab stand-in"]
         head += [f"WWW-Authenticate: {challenge}" for challenge in challenges]
         if body:
-            head.append(f"Content-Type: {_SOAP_TYPE}")
+            head.append(f"Content-Type: {kind}")
         if close:
             self.close_connection = True
             head.append("Connection: close")

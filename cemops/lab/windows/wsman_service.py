@@ -92,9 +92,13 @@ class WsmanService:
             self.counters.add_action(action)
             body = operate(request, user)
         except WsmanFaultError as fault:
-            self.counters.add("faults")
-            return Answer(500, envelope(ACTION_FAULT, fault.body(self.machine), message_id), action.rpartition("/")[2])
+            return self.refuse(fault, action, message_id)
         return Answer(200, envelope(f"{action}Response", body, message_id), action.rpartition("/")[2])
+
+    def refuse(self, fault: WsmanFaultError, action: str = "", message_id: str = "") -> Answer:
+        """Answer with a fault."""
+        self.counters.add("faults")
+        return Answer(500, envelope(ACTION_FAULT, fault.body(self.machine), message_id), action.rpartition("/")[2])
 
     def _operations(self) -> dict[str, Callable[[Request, str], str]]:
         return {

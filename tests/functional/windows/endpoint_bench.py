@@ -84,11 +84,22 @@ def echo(_line: CommandLine, stdin: bytes) -> CommandResult:
 
 
 @contextmanager
-def endpoint(folder: Path, handler: CommandHandler = echo, *, tls: bool = True, **options: Any) -> Iterator[Endpoint]:
+def endpoint(
+    folder: Path,
+    handler: CommandHandler = echo,
+    *,
+    tls: bool = True,
+    accounts: tuple[Account, ...] = (Account(USER, PASSWORD),),
+    client_authority: Path | None = None,
+    **options: Any,
+) -> Iterator[Endpoint]:
+    """An endpoint until the end of the block; ``options`` are WsmanService's."""
     certificate, key = self_signed(folder) if tls else (None, None)
+    context = None
+    if certificate is not None and key is not None:
+        context = tls_context(certificate, key, client_authority)
     service = WsmanService(MACHINE, handler, **options)
-    context = tls_context(certificate, key) if certificate is not None and key is not None else None
-    server = WsmanServer((ADDRESS, 0), service, Accounts(MACHINE, (Account(USER, PASSWORD),)), context)
+    server = WsmanServer((ADDRESS, 0), service, Accounts(MACHINE, accounts), context)
     server.start()
     try:
         yield Endpoint(server, certificate)
@@ -105,6 +116,8 @@ class Client:
     user: str = USER
     password: str = field(default=PASSWORD, repr=False)
     timeout_seconds: int = 10
+    certificate: tuple[Path, Path] | None = None
+    """Files of the client's certificate and key, for the logon ``certificate``."""
 
     def run(self, line: str, stdin: bytes, *, chunk: int = 300_000) -> tuple[bytes, bytes, int | None]:
         raise NotImplementedError
@@ -135,6 +148,8 @@ class PywinrmClient(Client):
                 operation_timeout_sec=self.timeout_seconds,
                 read_timeout_sec=self.timeout_seconds + 20,
                 proxy=None,
+                cert_pem=None if self.certificate is None else str(self.certificate[0]),
+                cert_key_pem=None if self.certificate is None else str(self.certificate[1]),
             )
         return self._protocol
 
@@ -155,10 +170,13 @@ class PywinrmClient(Client):
     def close(self) -> None:
         if self._shell is not None:
             self.protocol.close_shell(self._shell)
+            self._shell = None
         self.protocol.transport.close_session()
 
 
 class PypsrpClient(Client):
+    never_seal = False
+    """Send plain text where pypsrp would otherwise refuse to send anything."""
     _wsman: WSMan | None = None
     _shell: WinRS | None = None
 
@@ -174,6 +192,9 @@ class PypsrpClient(Client):
                 auth=self.logon,
                 cert_validation=str(self.endpoint.certificate),  # type: ignore[arg-type]  # a path works as well
                 no_proxy=True,
+                encryption="never" if self.never_seal else "auto",
+                certificate_pem=None if self.certificate is None else str(self.certificate[0]),
+                certificate_key_pem=None if self.certificate is None else str(self.certificate[1]),
                 operation_timeout=self.timeout_seconds,
                 read_timeout=self.timeout_seconds + 20,
             )
@@ -194,6 +215,7 @@ class PypsrpClient(Client):
     def close(self) -> None:
         if self._shell is not None:
             self._shell.close()
+            self._shell = None
         if self._wsman is not None:
             self._wsman.close()
 

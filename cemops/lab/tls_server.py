@@ -45,7 +45,8 @@ def _content_length(head: bytes) -> int:
     return 0
 
 
-async def _serve(identity: Identity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def answer_requests(identity: Identity, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each request of one connection until the client ends it, or sends what is no request."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -74,7 +75,7 @@ async def serve(identity: Identity, address: str, context: ssl.SSLContext) -> No
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     server = await asyncio.start_server(
-        lambda reader, writer: _serve(identity, reader, writer),
+        lambda reader, writer: answer_requests(identity, reader, writer),
         address,
         identity.port,
         ssl=context,

@@ -21,7 +21,7 @@ from cemops.lab.addresses import choose_addresses, free_port
 from cemops.lab.estate_document import EstateInputs, render_estate
 from cemops.lab.gateway_machine import GatewayAddress, GatewayMachine
 from cemops.lab.preconditions import LabPrograms, find_programs, is_locked
-from cemops.lab.tls_server import MAX_REQUEST, Identity, _serve
+from cemops.lab.tls_server import MAX_REQUEST, Identity, answer_requests
 from cemops.lab.trust import SiteServerRoot, make_ssh_key
 from cemops.model.document import load_estate_text
 from cemops.model.estate import Estate
@@ -217,7 +217,7 @@ def answers(request: bytes) -> bytes:
         reader.feed_data(request)
         reader.feed_eof()
         writer = _Writer()
-        await _serve(Identity("ns1", "ns1.corp.lab.example", 4726), reader, writer)  # type: ignore[arg-type]  # what it uses of one
+        await answer_requests(Identity("ns1", "ns1.corp.lab.example", 4726), reader, writer)  # type: ignore[arg-type]  # what it uses of one
         return writer
 
     writer = asyncio.run(exchange())

@@ -29,7 +29,8 @@ from pyinfra.connectors.sshuserclient.client import SSHClient, get_ssh_config
 from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 
 from cemops.errors import CemopsError
-from cemops.execution.ssh_exchange import exchange
+from cemops.execution.finished_program import FinishedProgram, checked_line
+from cemops.execution.ssh_exchange import exchange, exchange_bytes
 from cemops.secret_store import SecretStore
 
 CONNECT_SECONDS = 10
@@ -294,6 +295,30 @@ class CheckedSSHConnector(SSHConnector):
         said = [line.strip() for line in output.stderr_lines if line.strip()]
         self.last_complaint = "" if succeeded or not said else said[-1]
         return succeeded, output
+
+    def run_program(self, line: str, stdin: bytes, seconds: float) -> FinishedProgram:
+        """Run one command line of a Windows machine with its input, as bytes, and nothing around it (no sh, no sudo).
+
+        Raises OSError where it could not be run to its end.
+        """
+        transport = self.client.get_transport() if self.client is not None else None
+        if transport is None:
+            raise OSError(f"{self._place}: not connected")
+        logger.debug("Running a command on %s", self.host.name)
+        try:
+            line = checked_line(line)
+            self.remote_commands += 1
+            finished = FinishedProgram(*exchange_bytes(transport, line, stdin, seconds=seconds))
+        except CemopsError as error:
+            raise OSError(f"{self._place}: {error}") from None
+        except TimeoutError:
+            raise TimeoutError(f"{self._place} did not end the command within {seconds:g} s: check the host") from None
+        except (paramiko.SSHException, EOFError) as error:
+            raise OSError(f"{self._place}: the SSH connection failed ({error})") from error
+        if finished.exit_code == -1:
+            raise OSError(f"{self._place}: the SSH connection was cut while a command ran")
+        self.last_complaint = finished.complaint if finished.exit_code else ""
+        return finished
 
     def _print_line(self, stream: str, line: str) -> None:
         echo(f"{self.host.print_prefix}{line if stream == 'stdout' else format_text(line, 'red')}", err=True)

@@ -28,6 +28,34 @@ def exchange(
     U+FFFD. Raises TimeoutError after ``seconds``, and SSHException or EOFError where no channel can be had.
     """
     lines: list[OutputLine] = []
+
+    def receive(name: str, receive: Callable[[int], bytes]) -> None:
+        _receive(name, receive, lines, said)
+
+    return _exchange(transport, command, _bytes_of(stdin), receive, seconds), CommandOutput(lines)
+
+
+def exchange_bytes(
+    transport: paramiko.Transport, command: str, stdin: bytes, *, seconds: float
+) -> tuple[int, bytes, bytes]:
+    """Run ``command`` as ``exchange`` does; return its exit status, and its output as it came."""
+    output: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+
+    def receive(name: str, receive: Callable[[int], bytes]) -> None:
+        while chunk := receive(_CHUNK):
+            output[name].append(chunk)
+
+    status = _exchange(transport, command, stdin, receive, seconds)
+    return status, b"".join(output["stdout"]), b"".join(output["stderr"])
+
+
+def _exchange(
+    transport: paramiko.Transport,
+    command: str,
+    stdin: bytes,
+    receive: Callable[[str, Callable[[int], bytes]], None],
+    seconds: float,
+) -> int:
     workers: list[gevent.Greenlet[..., None]] = []
     channel: paramiko.Channel | None = None
     deadline = gevent.Timeout.start_new(seconds, TimeoutError(f"no end after {seconds:g} s"))
@@ -35,12 +63,12 @@ def exchange(
         channel = transport.open_session(timeout=seconds)
         channel.exec_command(command)
         workers = [
-            gevent.spawn(_receive, "stdout", channel.recv, lines, said),
-            gevent.spawn(_receive, "stderr", channel.recv_stderr, lines, said),
-            gevent.spawn(_send, channel, _bytes_of(stdin)),
+            gevent.spawn(receive, "stdout", channel.recv),
+            gevent.spawn(receive, "stderr", channel.recv_stderr),
+            gevent.spawn(_send, channel, stdin),
         ]
         gevent.joinall(workers[:2], raise_error=True)
-        return channel.recv_exit_status(), CommandOutput(lines)
+        return channel.recv_exit_status()
     finally:
         deadline.close()
         gevent.killall(workers)

@@ -15,7 +15,7 @@ from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOpti
 from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
 from cemops.execution.applying_run import AppliedHost, apply_session
-from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.estate_run import EstateRun
 from cemops.execution.planning_run import managed_hosts, plan_session, wanted_hosts
 from cemops.execution.session import connected
 from cemops.planning.change_window import closed_sentence
@@ -54,29 +54,29 @@ def apply(  # noqa: PLR0913 - one parameter an option
     context = context_of(estate)
     time = time_of(now)
     stop_on_errors(context, time)
-    rollout = GatewayRollout(context, time)
+    run = EstateRun(context, time)
     names = wanted_hosts(context.estate, names_of(limit))
     managed = managed_hosts(context.estate, names)
     if not yes and not sys.stdin.isatty():
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
     with connected(context, managed, lambda _: None) as session:
         with progress("Observing", len(managed)) as lines:
-            made = plan_session(rollout, session, names, lines.done)
+            made = plan_session(run, session, names, lines.done)
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
         if made.has_changes:
-            _pass_guards(rollout, made, accept_lockout)
+            _pass_guards(run, made, accept_lockout)
             if not yes and not typer.confirm("Apply these changes?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
-        applied = apply_session(rollout, session, changed, say)
+        applied = apply_session(run, session, changed, say)
     _finish(made, applied, output)
 
 
-def _pass_guards(rollout: GatewayRollout, made: Plan, accept_lockout: int | None) -> None:
+def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
     """Refuse (3) before anything is touched; the operation asks the same guards again for each host."""
-    closed = closed_sentence(rollout.context.estate.change_windows, rollout.now)
+    closed = closed_sentence(run.context.estate.change_windows, run.now)
     if closed:
         raise RefusedError(f"{closed}. Nothing was changed.")
     if made.cut_off and accept_lockout != len(made.cut_off):
@@ -85,7 +85,7 @@ def _pass_guards(rollout: GatewayRollout, made: Plan, accept_lockout: int | None
             f"this plan cuts agents off:\n{listed}\nReplace the thumbprint in the policy first and wait (CE-05), or, "
             f"knowing what it does, add --accept-lockout {len(made.cut_off)}. Nothing was changed."
         )
-    rollout.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
+    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
 
 
 def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:

@@ -12,7 +12,7 @@ from cemops.cli.messages import progress, say_error
 from cemops.cli.options import EstateOption, LimitOption, NowOption, context_of, names_of, time_of
 from cemops.errors import CemopsError, UsageError
 from cemops.execution.estate_context import EstateContext
-from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.estate_run import EstateRun
 from cemops.execution.host_identity import presented_identities
 from cemops.execution.observation_record import record_document
 from cemops.execution.planning_run import managed_hosts, observe_session, wanted_hosts
@@ -44,10 +44,10 @@ def observe(
         raise typer.Exit(_show_identities(context, names))
     if out is None:
         raise UsageError("say where to write the record: --out FILE (or --show-identity to see host keys)")
-    rollout = GatewayRollout(context, time_of(now))
+    run = EstateRun(context, time_of(now))
     with progress("Observing", len(names)) as lines, connected(context, names, lambda _: None) as session:
-        found, errors = observe_session(rollout, session, lines.done)
-    document = record_document(context.estate.estate, rollout.now, found, errors)
+        found, errors = observe_session(run, session, lines.done)
+    document = record_document(context.estate, run.now, found, errors)
     try:
         out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     except OSError as error:

@@ -12,6 +12,7 @@ import typer
 from cemops.errors import UsageError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import estate_path_from, read_estate
+from cemops.planning.managed import Deploy
 
 EstateOption = Annotated[
     Path | None,
@@ -22,6 +23,12 @@ EstateOption = Annotated[
 LimitOption = Annotated[
     list[str] | None,
     typer.Option("--limit", metavar="HOST,GROUP", help="Only these hosts and groups; comma-separated or repeated."),
+]
+DeployOption = Annotated[
+    Deploy | None,
+    typer.Option(
+        "--deploy", metavar="NAME", help="Only the machines of one deploy: agent_site, site_servers or gateway."
+    ),
 ]
 NowOption = Annotated[
     str | None, typer.Option("--now", metavar="ISO8601", help="Judge dates as of this time instead of the clock's.")

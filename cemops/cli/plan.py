@@ -10,9 +10,18 @@ import typer
 
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import progress, say
-from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
+from cemops.cli.options import (
+    DeployOption,
+    EstateOption,
+    LimitOption,
+    NoColorOption,
+    NowOption,
+    context_of,
+    names_of,
+    time_of,
+)
 from cemops.cli.styled import show_plan
-from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.estate_run import EstateRun
 from cemops.execution.observation_record import read_record
 from cemops.execution.planning_run import managed_hosts, plan_record, plan_session, wanted_hosts
 from cemops.execution.session import connected
@@ -33,6 +42,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     *,
     estate: EstateOption = None,
     limit: LimitOption = None,
+    deploy: DeployOption = None,
     observed: Annotated[
         Path | None,
         typer.Option("--observed", metavar="FILE", help="Plan from a record of `cemops observe`; connect to nothing."),
@@ -55,12 +65,12 @@ def plan(  # noqa: PLR0913 - one parameter an option
     context = context_of(estate)
     time = time_of(now)
     stop_on_errors(context, time)
-    rollout = GatewayRollout(context, time)
-    names = wanted_hosts(context.estate, names_of(limit))
+    run = EstateRun(context, time)
+    names = wanted_hosts(context.estate, names_of(limit), deploy)
     if observed is None:
-        made = planned_live(rollout, names)
+        made = planned_live(run, names)
     else:
-        made = plan_record(rollout, read_record(observed, context.estate.estate), names)
+        made = plan_record(run, read_record(observed, context.estate), names)
     if output == "json":
         typer.echo(json.dumps(plan_document(made), indent=2))
     else:
@@ -71,14 +81,14 @@ def plan(  # noqa: PLR0913 - one parameter an option
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
 
 
-def planned_live(rollout: GatewayRollout, names: tuple[str, ...]) -> Plan:
+def planned_live(run: EstateRun, names: tuple[str, ...]) -> Plan:
     """Connect, observe and plan, with progress on stderr."""
-    managed = managed_hosts(rollout.context.estate, names)
+    managed = managed_hosts(run.context.estate, names)
     with (
         progress("Observing", len(managed)) as lines,
-        connected(rollout.context, managed, lambda _: None) as session,
+        connected(run.context, managed, lambda _: None) as session,
     ):
-        return plan_session(rollout, session, names, lines.done)
+        return plan_session(run, session, names, lines.done)
 
 
 def exit_code(made: Plan, *, detailed: bool) -> int:

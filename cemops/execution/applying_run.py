@@ -10,8 +10,8 @@ from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State, StateStage
 
-from cemops.execution.gateway_rollout import GatewayRollout
-from cemops.execution.operations import internet_gateway, use_rollout
+from cemops.execution.estate_run import EstateRun
+from cemops.execution.operations import OPERATIONS, use_run
 from cemops.execution.session import Session
 
 
@@ -26,26 +26,29 @@ class AppliedHost:
 
 
 def apply_session(
-    rollout: GatewayRollout, session: Session, names: Sequence[str], report: Callable[[str], None]
+    run: EstateRun, session: Session, names: Sequence[str], report: Callable[[str], None]
 ) -> tuple[AppliedHost, ...]:
     """Apply the named hosts of a session, one after another; ``report`` takes lines of progress."""
     state = session.state
     hosts = [host for host in session.hosts if host.name in set(names)]
     if not hosts:
         return ()
-    use_rollout(state, rollout)
-    rollout.logged.update(host.name for host in hosts)  # the plan was shown already
-    rollout.say = lambda host, sentence: report(f"{host}: {sentence}")
+    use_run(state, run)
+    run.logged.update(host.name for host in hosts)  # the plan was shown already
+    run.say = lambda host, sentence: report(f"{host}: {sentence}")
     state.set_stage(StateStage.Prepare)
-    add_op(state, internet_gateway, name="Internet gateway", _serial=True, host=hosts)
+    for deploy, operation in OPERATIONS.items():
+        managed = [host for host in hosts if host.data.get("cemops_deploy") == deploy]
+        if managed:
+            add_op(state, operation, name=deploy, _serial=True, host=managed)
     state.set_stage(StateStage.Execute)
     _run(state)
     return tuple(
         AppliedHost(
             host.name,
             succeeded=host not in state.failed_hosts,
-            error=rollout.failures.get(host.name),
-            refused=any(str(error).startswith(f"{host.name}:") for error in rollout.refusals),
+            error=run.failures.get(host.name),
+            refused=any(str(error).startswith(f"{host.name}:") for error in run.refusals),
         )
         for host in hosts
     )

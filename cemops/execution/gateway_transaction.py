@@ -24,6 +24,7 @@ from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_desired import rehearsal_conf
 from cemops.execution.gateway_host import TRANSACTION, GatewayHost
 from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
+from cemops.execution.machine_kind import Step
 from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of
 from cemops.model import topology
 from cemops.model.observed import ObservedGateway
@@ -42,14 +43,6 @@ REHEARSAL_TRIES = 4
 CHECK_TRIES = 3
 CHECK_PAUSE_SECONDS = 0.5
 KEPT_RELEASES = 5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step: a label for people, and what it does (raises CemopsError)."""
-
-    label: str
-    run: Callable[[], None]
 
 
 @dataclass

@@ -6,7 +6,7 @@ exception in an operation would end the run for all hosts, so every error become
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,16 +19,13 @@ from pyinfra.context import ctx_host, ctx_state
 
 from cemops.errors import CemopsError, RefusedError, what_may_be_said
 from cemops.execution.current_estate import current_context
-from cemops.execution.gateway_host import GatewayHost
-from cemops.execution.gateway_rollout import GatewayRollout
-from cemops.execution.gateway_settling import settle_pending
-from cemops.execution.gateway_transaction import GatewayTransaction
-from cemops.planning.changes import HostPlan, host_status
-from cemops.planning.gateway import GatewayPlan
+from cemops.execution.estate_run import EstateRun
+from cemops.planning.changes import HostPlan, MachinePlan, host_status
+from cemops.planning.managed import Deploy
 from cemops.planning.unmanaged import unmanaged_hosts
 from cemops.rendering.plan_text import change_lines, warning_lines
 
-_ROLLOUT = "cemops_gateway_rollout"
+_RUN = "cemops_run"
 
 
 class StepCommand(PyinfraCommand):
@@ -46,12 +43,12 @@ class StepCommand(PyinfraCommand):
 
     def execute(self, state: State, host: Host, connector_arguments: Any) -> bool:  # noqa: ANN401, ARG002 - pyinfra's signature
         """Run the step; False where it failed."""
-        rollout = rollout_of(state)
-        rollout.say(self._host.name, self._label)
+        run = run_of(state)
+        run.say(self._host.name, self._label)
         try:
             self._run()
         except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
-            rollout.failures[self._host.name] = what_may_be_said(error)
+            run.failures[self._host.name] = what_may_be_said(error)
             logger.error("%s%s", self._host.print_prefix, what_may_be_said(error))
             return False
         return True
@@ -59,89 +56,93 @@ class StepCommand(PyinfraCommand):
 
 @operation()
 def internet_gateway() -> Generator[PyinfraCommand, None, None]:
-    """Bring an Internet gateway on stock Apache httpd to what the estate declares (DESIGN.md, "Gateway on disk").
+    """Bring an Internet gateway to what the estate declares (DESIGN.md, "Gateway on disk")."""
+    yield from _deploy("gateway")
 
-    A host that is no managed gateway of the estate is passed over. The plan is logged; nothing is yielded where
-    nothing has to be done.
+
+@operation()
+def agent_site() -> Generator[PyinfraCommand, None, None]:
+    """Bring a Notification Server's CEM agent site to what the estate declares (P-02, NS-01)."""
+    yield from _deploy("agent_site")
+
+
+@operation()
+def site_servers() -> Generator[PyinfraCommand, None, None]:
+    """Bring a site server's bindings and certificates to what the estate declares (P-04, SS-01)."""
+    yield from _deploy("site_servers")
+
+
+OPERATIONS: Mapping[Deploy, Any] = {
+    "agent_site": agent_site,
+    "site_servers": site_servers,
+    "gateway": internet_gateway,
+}
+"""By deploy, its operation, in the order in which apply takes them."""
+
+
+def _deploy(deploy: Deploy) -> Iterator[PyinfraCommand]:
+    """Plan a host and yield its steps; nothing where nothing has to be done. The plan is logged.
+
+    A host that another deploy manages, or none, is passed over.
     """
     host: Host = ctx_host.get()
     state: State = ctx_state.get()
-    if not host.data.get("cemops_gateway"):
+    if host.data.get("cemops_deploy") != deploy:
         return
-    rollout = rollout_of(state)
+    run = run_of(state)
     try:
         if state.current_stage < StateStage.Execute:
-            yield from _prepared(state, rollout, host)
+            yield from _prepared(state, run, host)
         else:
-            yield from _executed(state, rollout, host)
+            yield from _executed(state, run, host)
     except CemopsError as error:
-        yield from _failing(state, rollout, host, error)
+        yield from _failing(state, run, host, error)
     except Exception as error:  # noqa: BLE001 - pyinfra would end the run for all hosts
-        yield from _failing(state, rollout, host, CemopsError(what_may_be_said(error)))
+        yield from _failing(state, run, host, CemopsError(what_may_be_said(error)))
 
 
-def rollout_of(state: State) -> GatewayRollout:
-    """Return the run's rollout; the stock command makes it from the estate that the inventory was read from."""
-    found = getattr(state, _ROLLOUT, None)
+def run_of(state: State) -> EstateRun:
+    """Return the run's run; the stock command makes it from the estate that the inventory was read from."""
+    found = getattr(state, _RUN, None)
     if found is None:
-        found = GatewayRollout(current_context(), datetime.now(UTC))
-        use_rollout(state, found)
+        found = EstateRun(current_context(), datetime.now(UTC))
+        use_run(state, found)
         for unmanaged in unmanaged_hosts(found.context.estate):
             _log_warnings(unmanaged)
     return found
 
 
-def use_rollout(state: State, rollout: GatewayRollout) -> None:
-    """Let ``cemops apply`` hand its own rollout (with its observations and guards' answers) to the operation."""
-    setattr(state, _ROLLOUT, rollout)
+def use_run(state: State, run: EstateRun) -> None:
+    """Let ``cemops apply`` hand its own run (with its observations and guards' answers) to the operation."""
+    setattr(state, _RUN, run)
 
 
-def _prepared(state: State, rollout: GatewayRollout, host: Host) -> Iterator[PyinfraCommand]:
-    plan = rollout.plan(host)
-    _log_plan(rollout, host, plan, diff=bool(state.config.DIFF))
+def _prepared(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraCommand]:
+    plan = run.plan(host)
+    _log_plan(run, host, plan, diff=bool(state.config.DIFF))
     if plan.errors:
         raise CemopsError("; ".join(plan.errors))
     if plan.is_empty:
         return
-    yield StepCommand(host, "change the gateway", lambda: None)
+    yield StepCommand(host, "change the machine", lambda: None)
 
 
-def _executed(state: State, rollout: GatewayRollout, host: Host) -> Iterator[PyinfraCommand]:
-    rollout.observe_all(state.inventory.get_active_hosts())
-    plan = rollout.plan(host)
-    _log_plan(rollout, host, plan, diff=False)
+def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraCommand]:
+    deploy = host.data.get("cemops_deploy")
+    run.observe_all(one for one in state.inventory.get_active_hosts() if one.data.get("cemops_deploy") == deploy)
+    plan = run.plan(host)
+    _log_plan(run, host, plan, diff=False)
     if plan.is_empty and not plan.errors:
         return
-    rollout.guard(host, plan)
-    observed = rollout.observe(host, fresh=True).observed
-    gateway_host = GatewayHost(host, rollout.gateway(host), observed.httpd.binary if observed.httpd else "httpd")
-
-    def report(sentence: str) -> None:
-        rollout.say(host.name, sentence)
-
-    def settle() -> None:
-        report(settle_pending(rollout.context, gateway_host, observed))
-
-    if observed.pending is not None:
-        yield StepCommand(host, "settle the switch that waits for its confirmation", settle)
-        rollout.forget(host)
-    for sentence in rollout.prepare(host):
-        report(sentence)
-    plan = rollout.plan(host)
-    rollout.guard(host, plan)
-    transaction = GatewayTransaction(rollout.context, gateway_host, plan, rollout.observe(host).observed, report)
-    for step in transaction.steps():
-        rollout.forget(host)
-        if transaction.switching:
-            rollout.stopped_by = host.name
+    run.guard(host, plan)
+    run.observe(host, fresh=True)
+    for step in run.kind(host.name).steps(run, host):
         yield StepCommand(host, step.label, step.run)
-    if rollout.stopped_by == host.name:
-        rollout.stopped_by = None
 
 
-def _failing(state: State, rollout: GatewayRollout, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:
+def _failing(state: State, run: EstateRun, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:
     if isinstance(error, RefusedError):
-        rollout.refusals.append(error)
+        run.refusals.append(error)
     if state.current_stage < StateStage.Execute:
         logger.error("%s%s", host.print_prefix, error)
         state.fail_hosts({host})
@@ -150,14 +151,14 @@ def _failing(state: State, rollout: GatewayRollout, host: Host, error: CemopsErr
     def fail() -> None:
         raise error
 
-    yield StepCommand(host, "the gateway is left alone", fail)
+    yield StepCommand(host, "the machine is left alone", fail)
 
 
-def _log_plan(rollout: GatewayRollout, host: Host, plan: GatewayPlan, *, diff: bool) -> None:
+def _log_plan(run: EstateRun, host: Host, plan: MachinePlan, *, diff: bool) -> None:
     """Log a host's plan once a run: pyinfra calls the operation when it prepares and again when it executes."""
-    if host.name in rollout.logged:
+    if host.name in run.logged:
         return
-    rollout.logged.add(host.name)
+    run.logged.add(host.name)
     for change in plan.changes:
         for line in change_lines(change, diff=diff):
             logger.info("%s%s", host.print_prefix, line)

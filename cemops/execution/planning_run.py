@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import gevent
 from pyinfra.api.exceptions import PyinfraError
@@ -15,22 +14,23 @@ from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, UsageError, what_may_be_said
 from cemops.execution.estate_context import EstateContext
-from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.estate_run import EstateRun
+from cemops.execution.machine_kind import Observation
+from cemops.execution.observation_digest import digest_of
 from cemops.execution.session import Session
-from cemops.model import topology
 from cemops.model.estate import Estate
-from cemops.model.observed import ObservedGateway
-from cemops.planning.changes import HostPlan, HostStatus, Plan, host_status
-from cemops.planning.gateway import GatewayPlan
-from cemops.planning.unmanaged import is_managed_gateway, perimeter_firewalls, unmanaged_hosts, unmanaged_of_gateway
+from cemops.planning.changes import HostPlan, HostStatus, MachinePlan, Plan, host_status
+from cemops.planning.managed import Deploy, managed_machines
+from cemops.planning.unmanaged import perimeter_firewalls, unmanaged_hosts, unmanaged_of_gateway
 
 Report = Callable[[str], None]
 
 
-def wanted_hosts(estate: Estate, limit: Sequence[str]) -> tuple[str, ...]:
+def wanted_hosts(estate: Estate, limit: Sequence[str], deploy: Deploy | None = None) -> tuple[str, ...]:
     """Return the machines that ``--limit`` names (all without one), in the order of the estate.
 
-    Names are hosts or groups (section names). Raises UsageError for a name that is neither.
+    Names are hosts or groups (section names); with ``deploy``, only the machines that it manages. Raises UsageError
+    for a name that is neither host nor group.
     """
     groups = {
         "gateways": tuple(gateway.name for gateway in estate.gateways),
@@ -46,62 +46,57 @@ def wanted_hosts(estate: Estate, limit: Sequence[str]) -> tuple[str, ...]:
             f"--limit names {', '.join(unknown)}, which is no host and no group of the estate; hosts: "
             f"{', '.join(every)}; groups: {', '.join(groups)}"
         )
-    if not limit:
-        return every
     chosen = {name for wanted in limit for name in groups.get(wanted, (wanted,))}
-    return tuple(name for name in every if name in chosen)
+    named = tuple(name for name in every if name in chosen) if limit else every
+    return named if deploy is None else managed_hosts(estate, named, deploy)
 
 
-def managed_hosts(estate: Estate, names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the machines that a deploy manages."""
-    managed = {gateway.name for gateway in estate.gateways if is_managed_gateway(gateway)}
-    return tuple(name for name in names if name in managed)
+def managed_hosts(estate: Estate, names: Iterable[str], deploy: Deploy | None = None) -> tuple[str, ...]:
+    """Return those of the machines that a deploy manages (the named one, or any)."""
+    managed = managed_machines(estate)
+    return tuple(name for name in names if name in managed and deploy in (None, managed[name]))
 
 
-def plan_session(rollout: GatewayRollout, session: Session, names: Sequence[str], report: Report) -> Plan:
+def plan_session(run: EstateRun, session: Session, names: Sequence[str], report: Report) -> Plan:
     """Plan the named hosts of a session; the unreachable and the unmanaged are in the plan, too."""
     found: dict[str, HostPlan] = {
         name: HostPlan(name, HostStatus.UNREACHABLE, error=error) for name, error in session.errors.items()
     }
 
     def plan_one(host: Host) -> None:
-        found[host.name] = _plan_host(rollout, host)
+        found[host.name] = _plan_host(run, host)
         report(f"{host.name}: {found[host.name].status}")
 
     gevent.joinall([gevent.spawn(plan_one, host) for host in session.hosts], raise_error=True)
-    digests = {name: observation_digest(seen.observed) for name, seen in rollout.observations.items()}
-    return assemble(rollout.context, rollout.now, names, found, digests)
+    digests = {name: run.kind(name).digest(seen.observed) for name, seen in run.observations.items()}
+    return assemble(run.context, run.now, names, found, digests)
 
 
-def observe_session(
-    rollout: GatewayRollout, session: Session, report: Report
-) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Observe every host of a session; return the lines of each, and why there are none for the others."""
-    rollout.observe_all(session.hosts)
-    found: dict[str, list[str]] = {}
+def observe_session(run: EstateRun, session: Session, report: Report) -> tuple[dict[str, Any], dict[str, str]]:
+    """Observe every host of a session; return what each answered, and why there is nothing of the others."""
+    run.observe_all(session.hosts)
+    found: dict[str, Any] = {}
     errors = dict(session.errors)
     for host in session.hosts:
-        observation = rollout.observations.get(host.name)
+        observation = run.observations.get(host.name)
         if observation is None:
-            errors[host.name] = str(rollout.unobserved[host.name])
+            errors[host.name] = str(run.unobserved[host.name])
         else:
-            found[host.name] = list(observation.lines)
+            found[host.name] = observation.record
         report(f"{host.name}: {'observed' if observation else 'failed'}")
     return found, errors
 
 
-def plan_record(rollout: GatewayRollout, record: Mapping[str, ObservedGateway], names: Sequence[str]) -> Plan:
-    """Plan from a record of observations, without a connection."""
+def plan_record(run: EstateRun, record: Mapping[str, Any], names: Sequence[str]) -> Plan:
+    """Plan from a record of observations (by host, each kind's own data), without a connection."""
     found = {
-        gateway.name: _host_plan(gateway.name, partial(rollout.plan_from_record, gateway, record[gateway.name]), 0)
-        for gateway in rollout.context.estate.gateways
-        if gateway.name in record and is_managed_gateway(gateway)
+        name: _host_plan(name, partial(run.plan_from, name, record[name]), Observation(record[name], None, 0.0, 0))
+        if name in record
+        else HostPlan(name, HostStatus.ERROR, error="the record of observations does not hold this host")
+        for name in managed_hosts(run.context.estate, names)
     }
-    for name in managed_hosts(rollout.context.estate, names):
-        if name not in found:
-            found[name] = HostPlan(name, HostStatus.ERROR, error="the record of observations does not hold this host")
-    digests = {name: observation_digest(observed) for name, observed in record.items()}
-    return assemble(rollout.context, rollout.now, names, found, digests)
+    digests = {name: run.kind(name).digest(record[name]) for name in found if name in record}
+    return assemble(run.context, run.now, names, found, digests)
 
 
 def assemble(
@@ -115,71 +110,61 @@ def assemble(
     plans = {plan.host: plan for plan in unmanaged_hosts(context.estate)}
     plans |= {name: _with_unmanaged(context.estate, plan) for name, plan in found.items()}
     hosts = tuple(plans[name] for name in names if name in plans)
-    observed_digest = _digest({host.host: digests.get(host.host, "") for host in hosts})
+    observed_digest = digest_of({host.host: digests.get(host.host, "") for host in hosts})
     created = now.isoformat(timespec="seconds")
-    identity = _digest({"observed": observed_digest, "created": created, "changes": repr(hosts)})
+    identity = digest_of({"observed": observed_digest, "created": created, "changes": repr(hosts)})
     return Plan(context.estate.estate, identity.removeprefix("sha256:")[:12], created, hosts, observed_digest)
 
 
 def _with_unmanaged(estate: Estate, plan: HostPlan) -> HostPlan:
     """Name what no deploy manages in the plan of a host that could not be planned, too."""
+    gateway = next((one for one in estate.gateways if one.name == plan.host), None)
+    if gateway is None:
+        return plan
     known = {change.id for change in plan.changes}
-    missing = (change for change in unmanaged_of_gateway(topology.gateway(estate, plan.host)) if change.id not in known)
+    missing = (change for change in unmanaged_of_gateway(gateway) if change.id not in known)
     return replace(plan, changes=(*plan.changes, *missing))
 
 
-def observation_digest(observed: ObservedGateway) -> str:
-    """Return the digest of what matters in an observation; the host's clock and pids move by themselves."""
-    parts = {
-        "current": observed.current,
-        "live": dict(sorted(observed.live_files.items())),
-        "certificate": observed.certificate.pem if observed.certificate else None,
-        "releases": {name: {file: f.sha256 for file, f in files.items()} for name, files in observed.releases.items()},
-        "running": observed.service.running,
-        "loaded": observed.service.loaded,
-        "pending": observed.pending.token if observed.pending else None,
-        "unit": observed.service.unit,
-        "account": observed.account_exists,
-    }
-    return _digest(parts)
-
-
-def _digest(parts: object) -> str:
-    return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _plan_host(rollout: GatewayRollout, host: Host) -> HostPlan:
+def _plan_host(run: EstateRun, host: Host) -> HostPlan:
     try:
-        return _observed_plan(rollout, host)
+        return _observed_plan(run, host)
     except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
         return HostPlan(host.name, HostStatus.ERROR, error=what_may_be_said(error))
 
 
-def _observed_plan(rollout: GatewayRollout, host: Host) -> HostPlan:
-    def make() -> GatewayPlan:
-        return rollout.plan(host)
+def _observed_plan(run: EstateRun, host: Host) -> HostPlan:
+    def make() -> MachinePlan:
+        return run.plan(host)
 
     try:
-        observation = rollout.observe(host)
+        observation = run.observe(host)
     except HostError as error:
         status = HostStatus.UNREACHABLE if error.unreachable else HostStatus.ERROR
         return HostPlan(host.name, status, error=str(error))
     except (CemopsError, PyinfraError) as error:
         return HostPlan(host.name, HostStatus.ERROR, error=str(error))
-    return _host_plan(host.name, make, observation.round_trips)
+    return _host_plan(host.name, make, observation)
 
 
-def _host_plan(name: str, make: Callable[[], GatewayPlan], round_trips: int) -> HostPlan:
+def _host_plan(name: str, make: Callable[[], MachinePlan], observation: Observation) -> HostPlan:
     try:
         plan = make()
     except CemopsError as error:
-        return HostPlan(name, HostStatus.ERROR, error=str(error), round_trips=round_trips)
+        return HostPlan(
+            name,
+            HostStatus.ERROR,
+            error=str(error),
+            round_trips=observation.round_trips,
+            http_requests=observation.http_requests,
+        )
     return HostPlan(
         name,
         HostStatus.ERROR if plan.errors else host_status(plan.changes),
         changes=plan.changes,
         warnings=plan.warnings,
         error="; ".join(plan.errors) or None,
-        round_trips=round_trips,
+        round_trips=observation.round_trips,
+        http_requests=observation.http_requests,
         cut_off=plan.cut_off,
     )

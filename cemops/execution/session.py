@@ -94,7 +94,7 @@ def connected(context: EstateContext, names: Iterable[str], reached: Callable[[s
     """
     wanted = set(names)
     groups: _Groups = {
-        group: ([entry for entry in entries if entry[1]["cemops_gateway"] in wanted], {})
+        group: ([entry for entry in entries if entry[1]["cemops_machine"] in wanted], {})
         for group, entries in inventory_groups(context).items()
     }
     inventory = _EstateInventory(groups)

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 KNOWN_AFTER_APPLY = "(known after apply)"
 
@@ -37,7 +37,35 @@ class Resource(StrEnum):
     ACCOUNT = "account"
     FIREWALL_RULE = "firewall_rule"
     STATUS_REPORTING = "status_reporting"
+    IIS_SITE = "iis_site"
+    IIS_BINDING = "iis_binding"
+    HTTP_SYS_CERTIFICATE = "http_sys_certificate"
+    REGISTRY_VALUE = "registry_value"
     MACHINE = "machine"
+
+
+class MachinePlan(Protocol):
+    """What every planner returns for one machine, whatever else it adds for those who make the changes."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What would be done."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why it must not be done, as sentences."""
+
+    @property
+    def warnings(self) -> tuple[PlanWarning, ...]:
+        """What the reader must know of the machine as a whole."""
+
+    @property
+    def cut_off(self) -> tuple[str, ...]:
+        """Who is cut off by it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be done (steps of an operator aside)."""
 
 
 class HostStatus(StrEnum):
@@ -93,6 +121,7 @@ class HostPlan:
     warnings: tuple[PlanWarning, ...] = ()
     error: str | None = None
     round_trips: int = 0
+    http_requests: int = 0
     cut_off: tuple[str, ...] = ()
     """Who loses the gateway if this is applied: one line each, counted by ``--accept-lockout``."""
     observed_digest: str = ""

@@ -7,16 +7,7 @@ from collections.abc import Iterator
 from cemops.model.estate import Estate
 from cemops.model.gateways import Gateway
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, PlanWarning, Resource
-
-
-def is_managed_gateway(gateway: Gateway) -> bool:
-    """Tell whether the gateway deploy manages this gateway: Linux, stock httpd, reached over SSH."""
-    return (
-        gateway.platform == "linux"
-        and gateway.layout == "httpd"
-        and gateway.connection is not None
-        and gateway.connection.transport == "ssh"
-    )
+from cemops.planning.managed import is_managed_gateway
 
 
 def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
@@ -58,8 +49,6 @@ def unmanaged_hosts(estate: Estate) -> tuple[HostPlan, ...]:
     Servers without a ``connection`` are declared for others to refer to, and are not machines to manage.
     """
     machines = [
-        *(("Notification Server", one.name) for one in estate.notification_servers if one.connection is not None),
-        *(("site server", one.name) for one in estate.site_servers if one.connection is not None),
         *(
             (f"{one.platform} gateway ({one.layout})", one.name)
             for one in estate.gateways

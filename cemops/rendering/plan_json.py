@@ -28,6 +28,7 @@ def _host(host: HostPlan) -> dict[str, Any]:
         "error": host.error,
         "managed": host.managed,
         "round_trips": host.round_trips,
+        "http_requests": host.http_requests,
         "changes": [_change(change) for change in host.changes],
         "warnings": [_warning(warning) for warning in host.warnings],
         "cut_off": list(host.cut_off),

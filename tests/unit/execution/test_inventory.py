@@ -26,7 +26,7 @@ def entries(folder: Path, changes: dict[str, Any] | None = None) -> list[tuple[s
     file = folder / "estate.yaml"
     file.write_text(yaml.safe_dump(sample_data(changes)), "utf-8")
     groups = inventory_groups(EstateContext.of(read_estate(file)))
-    assert list(groups) == ["gateways"]
+    assert list(groups) == ["notification_servers", "site_servers", "gateways"]
     return groups["gateways"]
 
 
@@ -69,3 +69,17 @@ def test_files_resolve_against_the_folder_of_the_estate(tmp_path: Path) -> None:
     assert data["cemops_known_hosts"] == str(tmp_path / "known")
     home = entries(tmp_path, {"credentials.gw-root.private_key_file": "~/.ssh/id"})[0][1]
     assert home["cemops_private_key_file"] == "~/.ssh/id"
+
+
+def test_windows_machines_are_hosts_of_their_sections_with_references_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORTHWIND_NS_PASSWORD", "canary-password")
+    groups = inventory_groups(EstateContext.of(read_estate(Path("tests/cases/estate-example.yaml"))))
+
+    assert [name for name, _ in groups["notification_servers"]] == ["@winrm/ns1", "@winrm/ns2"]
+    assert [name for name, _ in groups["site_servers"]] == ["@winrm/ps1", "@winrm/ps2"]
+    data = groups["notification_servers"][0][1]
+    assert (data["cemops_deploy"], data["cemops_port"]) == ("agent_site", 5986)
+    assert data["cemops_password"] == "env:NORTHWIND_NS_PASSWORD"
+    assert data["cemops_thumbprint"] == "5A1C0D7E22314F608819A0B3C4D5E6F708192A3B"
+    assert groups["site_servers"][0][1]["cemops_ca_file"].endswith("tests/cases/certs/corp-ca.pem")
+    assert "canary" not in json.dumps(groups)

@@ -16,9 +16,10 @@ from cemops.cli.plan import exit_code
 from cemops.errors import UsageError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
-from cemops.execution.gateway_rollout import GatewayRollout
+from cemops.execution.estate_run import EstateRun
+from cemops.execution.gateway_kind import GatewayKind
 from cemops.execution.gateway_state import parse_gateway_state
-from cemops.execution.planning_run import assemble, managed_hosts, observation_digest, plan_record, wanted_hosts
+from cemops.execution.planning_run import assemble, managed_hosts, plan_record, wanted_hosts
 from cemops.planning.changes import HostPlan, HostStatus, Plan
 from cemops.rendering.plan_json import plan_document
 from cemops.rendering.plan_text import plan_text
@@ -85,7 +86,9 @@ def test_limit_of_an_unknown_name_is_wrong_usage_and_lists_the_known(tmp_path: P
 
 def test_only_what_a_deploy_manages_is_connected_to() -> None:
     estate = read_estate(EXAMPLE).estate
-    assert managed_hosts(estate, wanted_hosts(estate, ())) == ("gw1",)
+    names = wanted_hosts(estate, ())
+    assert managed_hosts(estate, names) == ("gw1", "ns1", "ns2", "ps1", "ps2")
+    assert managed_hosts(estate, names, "site_servers") == ("ps1", "ps2")
 
 
 # --- what nobody manages yet ------------------------------------------------------------------------------------
@@ -102,18 +105,13 @@ def unreachable(names: tuple[str, ...]) -> Plan:
 
 def expected_of_the_example(document: dict[str, Any]) -> None:
     estate = yaml.safe_load(EXAMPLE.read_text("utf-8"))
-    windows = [
-        machine["name"]
-        for section in ("notification_servers", "site_servers", "gateways")
-        for machine in estate[section]
-        if machine.get("connection", {}).get("transport") == "winrm"
-    ]
-    assert len(windows) >= 5
+    windows = [machine["name"] for machine in estate["gateways"] if machine["platform"] == "windows"]
+    assert windows == ["gw2"]
     said = not_managed(document)
-    assert all(f"{name} is declared" in said[name][0] for name in windows)
+    assert all(f"{name} is declared" in said[name][0] for name in (*windows, "perimeter.external", "smplus1"))
     assert any("firewall" in message for message in said["gw1"])
     assert any("status reporting to ns1" in message for message in said["gw1"])
-    assert document["summary"]["warnings"] >= len(windows) + 2
+    assert document["summary"]["warnings"] >= len(windows) + 4
 
 
 def test_an_unreachable_host_hides_nothing_that_is_not_managed() -> None:
@@ -125,13 +123,13 @@ def test_an_unreachable_host_hides_nothing_that_is_not_managed() -> None:
 def test_a_plan_from_a_record_names_what_is_not_managed() -> None:
     context = example()
     names = wanted_hosts(context.estate, ())
-    plan = plan_record(GatewayRollout(context, NOW), {"gw1": OBSERVED}, names)
+    plan = plan_record(EstateRun(context, NOW), {"gw1": OBSERVED}, names)
     expected_of_the_example(document_of(plan))
 
 
 def test_a_plan_from_a_record_without_the_host_names_what_is_not_managed() -> None:
     context = example()
-    plan = plan_record(GatewayRollout(context, NOW), {}, wanted_hosts(context.estate, ()))
+    plan = plan_record(EstateRun(context, NOW), {}, wanted_hosts(context.estate, ()))
     document = document_of(plan)
     expected_of_the_example(document)
     assert "does not hold this host" in document["hosts"][0]["error"]
@@ -144,7 +142,7 @@ def test_not_managed_is_named_once_a_part() -> None:
 
 def test_what_is_not_managed_is_in_the_text_of_a_plan() -> None:
     text = plan_text(unreachable(wanted_hosts(example().estate, ())))
-    assert text.count("warning not-managed") >= 7
+    assert text.count("warning not-managed") >= 6
 
 
 def test_steps_of_the_operator_are_counted_but_are_no_changes() -> None:
@@ -160,7 +158,7 @@ def test_steps_of_the_operator_are_counted_but_are_no_changes() -> None:
 
 
 def test_limit_leaves_the_others_out_of_the_plan() -> None:
-    assert [host.host for host in unreachable(("gw1", "ps1")).hosts] == ["gw1", "ps1"]
+    assert [host.host for host in unreachable(("gw1", "gw2")).hosts] == ["gw1", "gw2"]
 
 
 def test_a_failed_host_wins_over_changes() -> None:
@@ -176,8 +174,8 @@ def test_a_failed_host_wins_over_changes() -> None:
 
 def test_the_digest_of_an_observation_moves_with_what_matters_and_not_with_the_clock() -> None:
     later = replace(OBSERVED, clock=NOW, observer_clock=NOW)
-    assert observation_digest(later) == observation_digest(OBSERVED)
-    assert observation_digest(replace(OBSERVED, current="abc.1")) != observation_digest(OBSERVED)
+    assert GatewayKind().digest(later) == GatewayKind().digest(OBSERVED)
+    assert GatewayKind().digest(replace(OBSERVED, current="abc.1")) != GatewayKind().digest(OBSERVED)
 
 
 def test_the_same_observation_gives_the_same_plan(tmp_path: Path) -> None:

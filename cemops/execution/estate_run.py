@@ -1,0 +1,117 @@
+"""One run over the machines of an estate: observes them all at once, plans each, lets changes through one by one.
+
+Shared by the stock pyinfra command and by ``cemops plan``/``apply``, so that both obey the same guards: change
+windows, the lockout guard, and that a rolled-back machine stops the rest of its deploy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import gevent
+from pyinfra import logger
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.host import Host
+
+from cemops.errors import CemopsError, HostError, RefusedError
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.machine_kind import MachineKind, Observation
+from cemops.execution.machine_kinds import kinds_of
+from cemops.planning.change_window import closed_sentence
+from cemops.planning.changes import MachinePlan
+
+FRESH_SECONDS = 60.0
+"""An observation that is older than this is not acted on: the host is observed again before it is changed."""
+
+
+@dataclass
+class EstateRun:
+    """The state of one run."""
+
+    context: EstateContext
+    now: datetime
+    lockout_accepted: frozenset[str] = frozenset()
+    """Names of the machines whose agents the operator has agreed to cut off."""
+    stopped_by: dict[str, str] = field(default_factory=dict)
+    """By deploy, the machine that was rolled back: the rest of that deploy is left alone."""
+    observations: dict[str, Observation] = field(default_factory=dict)
+    unobserved: dict[str, CemopsError] = field(default_factory=dict)
+    say: Callable[[str, str], None] = lambda host, sentence: logger.info("    [%s] %s", host, sentence)
+    """Tells the operator what is being done on a host; on pyinfra's log where nothing else is set."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a host failed, by name."""
+    changed: set[str] = field(default_factory=set)
+    """Hosts whose turn has come: no other host's turn observes them again."""
+    logged: set[str] = field(default_factory=set)
+    refusals: list[RefusedError] = field(default_factory=list)
+
+    def kind(self, name: str) -> MachineKind:
+        """Return how cemops deals with a machine. Raises CemopsError for one that no deploy manages."""
+        found = self._kinds.get(name)
+        if found is None:
+            raise CemopsError(f"no deploy manages {name}: declare a connection for it, or leave it out of --limit")
+        return found
+
+    def observe(self, host: Host, *, fresh: bool = False) -> Observation:
+        """Return the host's observation, a new one where there is none (or, with ``fresh``, none young enough)."""
+        found = self.observations.get(host.name)
+        if found is not None and not (fresh and time.monotonic() - found.taken > FRESH_SECONDS):
+            return found
+        if host.name in self.unobserved:
+            raise self.unobserved[host.name]
+        observation = self.kind(host.name).observe(self, host)
+        self.observations[host.name] = observation
+        return observation
+
+    def observe_all(self, hosts: Iterable[Host]) -> None:
+        """Observe hosts at the same time; one that fails does so again when its own turn comes, without a command."""
+        known = {*self.observations, *self.unobserved, *self.changed}
+        missing = [host for host in hosts if host.name not in known]
+        gevent.joinall([gevent.spawn(self._observe_quietly, host) for host in missing])
+
+    def forget(self, host: Host) -> None:
+        """Drop what is known of a host: it was changed."""
+        self.observations.pop(host.name, None)
+        self.changed.add(host.name)
+
+    def plan(self, host: Host) -> MachinePlan:
+        """Plan one host from its observation. Makes nothing. Raises CemopsError."""
+        return self.plan_from(host.name, self.observe(host).observed)
+
+    def plan_from(self, name: str, observed: Any) -> MachinePlan:  # noqa: ANN401 - each kind's own data
+        """Plan a machine from what was observed, now or in a record."""
+        return self.kind(name).plan(self, name, observed)
+
+    def guard(self, host: Host, plan: MachinePlan) -> None:
+        """Raise RefusedError where this host may not be changed now, HostError where its plan has errors."""
+        stopper = self.stopped_by.get(self.kind(host.name).deploy)
+        if stopper is not None:
+            raise HostError(host.name, f"left alone, because {stopper} was rolled back; see why, then run apply again")
+        if plan.errors:
+            raise HostError(host.name, "; ".join(plan.errors))
+        closed = closed_sentence(self.context.estate.change_windows, self.now)
+        if closed:
+            raise RefusedError(f"{host.name}: {closed}. Nothing was changed; run `cemops apply` then.")
+        if plan.cut_off and host.name not in self.lockout_accepted:
+            raise RefusedError(
+                f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(plan.cut_off)}. "
+                "Give agents the new certificate first and wait (CE-05), or, knowing what it does, run `cemops "
+                "apply --accept-lockout N`, N being the number of lines that `cemops plan` lists as cut off."
+            )
+
+    @cached_property
+    def _kinds(self) -> dict[str, MachineKind]:
+        return kinds_of(self.context.estate)
+
+    def _observe_quietly(self, host: Host) -> None:
+        try:
+            self.observations[host.name] = self.kind(host.name).observe(self, host)
+        except CemopsError as error:
+            self.unobserved[host.name] = error
+        except PyinfraError as error:
+            self.unobserved[host.name] = HostError(host.name, str(error))

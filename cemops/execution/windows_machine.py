@@ -1,0 +1,94 @@
+"""One Windows machine as the payload sees it: asks for its state, hands it actions, reads what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from cemops.errors import CemopsError, HostError
+from cemops.execution.powershell import run_payload
+from cemops.payload.assembly import PayloadError, framed, reply_of
+
+OBSERVE_SECONDS = 180.0
+"""Reading a machine with a thousand firewall rules and slow disks; the start of PowerShell alone takes about 1 s."""
+APPLY_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class ActionOutcome:
+    """What came of one action: ``done``, ``failed`` or ``skipped``; ``message`` says why it failed."""
+
+    id: str
+    state: str
+    changed: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a host has cost so far: remote processes and HTTP requests."""
+
+    processes: int
+    requests: int
+
+
+class WindowsMachine:
+    """The payload on one host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def name(self) -> str:
+        """Name of the machine in the estate."""
+        return self._host.name
+
+    @property
+    def address(self) -> str:
+        """Where it is dialled."""
+        return str(self._host.data.get("cemops_address"))
+
+    @property
+    def costs(self) -> Costs:
+        """What was spent on it up to now."""
+        connector = self._host.connector
+        return Costs(getattr(connector, "remote_commands", 0), getattr(connector, "requests_sent", 0))
+
+    def state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the machine's raw state. Raises HostError."""
+        data = self._asked(request, OBSERVE_SECONDS, "could not be observed")
+        if not isinstance(data, dict):
+            raise HostError(self.name, "the payload answered with something else than a state: observe again")
+        return data
+
+    def apply(self, actions: Sequence[Mapping[str, Any]]) -> tuple[ActionOutcome, ...]:
+        """Run actions in order, in one remote process; say what came of each.
+
+        Raises HostError where the list was refused as a whole (nothing ran), or the answer did not come (it is not
+        known how far it got: the next observation tells).
+        """
+        data = self._asked({"verb": "apply", "actions": list(actions)}, APPLY_SECONDS, "could not be changed")
+        try:
+            return tuple(_outcome(one) for one in data["actions"])
+        except (KeyError, TypeError, AttributeError):
+            raise HostError(self.name, "the payload's answer to the actions is damaged: observe again") from None
+
+    def _asked(self, request: Mapping[str, Any], seconds: float, failed: str) -> Any:  # noqa: ANN401 - plain JSON data
+        try:
+            return reply_of(run_payload(self._host, framed(request), seconds))
+        except PayloadError as error:
+            raise HostError(self.name, f"the machine {failed}: {error}") from None
+        except HostError:
+            raise
+        except CemopsError as error:
+            raise HostError(self.name, f"the machine {failed}: {error}") from None
+        except OSError as error:
+            raise HostError(self.name, f"the machine {failed}: {error}", unreachable=True) from None
+
+
+def _outcome(data: Mapping[str, Any]) -> ActionOutcome:
+    error = data.get("error") or {}
+    return ActionOutcome(str(data["id"]), str(data["state"]), bool(data.get("changed")), str(error.get("message", "")))

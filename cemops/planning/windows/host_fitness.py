@@ -1,0 +1,43 @@
+"""Whether a Windows machine can be managed: rights, IIS, its clock, and what could not be read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from cemops.model.windows_observed import ObservedWindows
+from cemops.planning.changes import PlanWarning
+from cemops.planning.windows.plan import WindowsPlan
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A clock further off makes certificates look expired or not yet valid, and Kerberos refuse."""
+
+
+def judge_windows_host(observed: ObservedWindows) -> WindowsPlan:
+    """Return errors and warnings of the machine as a whole; no changes."""
+    return WindowsPlan(errors=tuple(_errors(observed)), warnings=tuple(_warnings(observed)))
+
+
+def _errors(observed: ObservedWindows) -> Iterable[str]:
+    if not observed.elevated:
+        yield (
+            f"{observed.user} is no administrator on {observed.computer}: connect as one (an account of the domain, or "
+            "a local one with LocalAccountTokenFilterPolicy)"
+        )
+    if not observed.iis_installed:
+        yield "IIS is not installed: add the role Web Server (IIS), then plan again"
+
+
+def _warnings(observed: ObservedWindows) -> Iterable[PlanWarning]:
+    for sentence in observed.unreadable:
+        yield PlanWarning("unreadable", sentence)
+    if observed.observer_clock is None:
+        return
+    difference = abs(observed.clock - observed.observer_clock)
+    if difference > CLOCK_TOLERANCE:
+        minutes = int(difference.total_seconds() // 60)
+        yield PlanWarning(
+            "clock-differs",
+            f"the machine's clock is {minutes} minutes from the operator's: certificates are judged by it; set up time "
+            "synchronisation",
+        )

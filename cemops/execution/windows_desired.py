@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cemops.errors import CemopsError
 from cemops.execution.estate_context import EstateContext
+from cemops.execution.last_applications import last_applications
 from cemops.model import topology
 from cemops.model.certificate_sources import StoredCertificate
 from cemops.model.notification_servers import NotificationServer
@@ -54,6 +55,7 @@ def agent_site_of(context: EstateContext, server: NotificationServer) -> Desired
         server,
         _materials(context, agent_site_purposes(server)),
         gateway_thumbprints=_gateway_thumbprints(context),
+        last_applications=last_applications(context.folder, server.name),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.host import Host
 
+from cemops.execution.last_applications import remember_applications
 from cemops.execution.machine_kind import Observation, Step
 from cemops.execution.windows_desired import (
     Purposes,
@@ -25,6 +26,7 @@ from cemops.execution.windows_desired import (
 )
 from cemops.execution.windows_machine import WindowsMachine
 from cemops.execution.windows_state.digest import windows_observation_digest
+from cemops.execution.windows_state.recording import recordable
 from cemops.execution.windows_state.request import state_request
 from cemops.execution.windows_state.state import parse_state
 from cemops.execution.windows_transaction import WindowsTransaction
@@ -68,6 +70,10 @@ class WindowsKind(ABC):
         """Return secret references of local accounts' passwords, by account."""
         return {}
 
+    def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
+        """Take note of a machine that is as it should be; of most there is nothing to note."""
+        del run, name, observed
+
     def observe(self, run: EstateRun, host: Host) -> Observation:
         """Read the machine in one remote process."""
         machine = WindowsMachine(host)
@@ -76,7 +82,11 @@ class WindowsKind(ABC):
         observed = parse_state(state, datetime.now(UTC))
         after = machine.costs
         return Observation(
-            observed, state, time.monotonic(), after.processes - before.processes, after.requests - before.requests
+            observed,
+            recordable(state),
+            time.monotonic(),
+            after.processes - before.processes,
+            after.requests - before.requests,
         )
 
     def plan(self, run: EstateRun, name: str, observed: ObservedWindows) -> WindowsPlan:
@@ -125,6 +135,7 @@ class WindowsKind(ABC):
         if not plan.is_empty:
             run.forget(host)
             yield from transaction.steps(plan)
+        self.settled(run, host.name, run.observe(host).observed)
 
     def digest(self, observed: ObservedWindows) -> str:
         """Return the digest of what matters in an observation."""
@@ -169,6 +180,13 @@ class AgentSiteKind(WindowsKind):
     def purposes(self, context: EstateContext, name: str) -> Purposes:
         """Return the certificates of agent site and console."""
         return agent_site_purposes(topology.notification_server(context.estate, name))
+
+    def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
+        """Remember the agent site's applications, for the next plan to compare with."""
+        site_name = topology.notification_server(run.context.estate, name).agent_site.name
+        for site in observed.sites:
+            if site.name == site_name:
+                remember_applications(run.context.folder, name, site.applications)
 
 
 class SiteServerKind(WindowsKind):

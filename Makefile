@@ -42,6 +42,10 @@ lab: setup system ## the example estate on this machine: up, validate, plan, app
 test: setup system ## every test
 	$(PYTEST)
 
+.PHONY: payload
+payload: ## the Windows payload's cases with a real PowerShell: PWSH=/path/to/pwsh make payload
+	@$(or $(PYTHON),python3) tests/payload/run.py
+
 .PHONY: check
 check: setup ## lint, types, layers and the fast tests
 	$(BIN)/ruff check

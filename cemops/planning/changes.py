@@ -165,10 +165,12 @@ def host_status(changes: Iterable[Change]) -> HostStatus:
 
 
 def summarize(hosts: Iterable[HostPlan]) -> dict[str, int]:
-    """Count what the contract's ``summary`` counts."""
+    """Count what the contract's ``summary`` counts; steps of a host in error do not count."""
     hosts = tuple(hosts)
     counts = {"hosts": len(hosts), "hosts_changed": sum(host.status is HostStatus.CHANGES for host in hosts)}
-    changes = [change for host in hosts for change in host.changes]
+    changes = [
+        change for host in hosts for change in host.changes if change.by_operator or host.status is not HostStatus.ERROR
+    ]
     counts |= {str(action): sum(change.action is action for change in changes) for action in Action}
     counts["warnings"] = sum(len(host.all_warnings) for host in hosts)
     return counts

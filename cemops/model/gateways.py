@@ -167,7 +167,8 @@ class Gateway(Section):
     public_address: IpAddress | None = None
     """Where probe and outside check dial; the connection's address where it is left out."""
     inside_addresses: tuple[IpAddress, ...] = ()
-    """Source addresses towards the servers; the connection's address where there are none (not used yet)."""
+    """Source addresses towards the servers; the connection's address where there are none. Windows servers
+    open their agent ports to these alone (PT-02, PT-03)."""
     listen: Listen = Listen()
     """Where it listens (IG-01)."""
     tls: Annotated[tuple[TlsVersion, ...], Field(min_length=1)] = DEFAULT_TLS_VERSIONS

@@ -12,7 +12,7 @@ from cemops.planning.managed import is_managed_gateway
 
 def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
     """Yield a step of the operator for each declared part of a managed gateway that cemops does not set."""
-    if gateway.firewall.manage:
+    if gateway.firewall.manage and gateway.platform == "linux":
         yield Change(
             gateway.name,
             Resource.FIREWALL_RULE,

@@ -37,6 +37,8 @@ class WindowsPlan:
     restore: tuple[PayloadAction, ...] = ()
     """What puts back what worked, if the operator is cut off: the dead-man's actions, without secrets."""
     errors: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """What a guard refuses (exit code 3): one sentence each. A part that is refused has no actions."""
     warnings: tuple[PlanWarning, ...] = ()
     cut_off: tuple[str, ...] = ()
     """Who loses a server if this is applied: one line each, counted by ``--accept-lockout``."""
@@ -58,6 +60,7 @@ def merged(plans: Iterable[WindowsPlan]) -> WindowsPlan:
         actions=tuple(action for part in parts for action in part.actions),
         restore=tuple(action for part in reversed(parts) for action in part.restore),
         errors=tuple(dict.fromkeys(error for part in parts for error in part.errors)),
+        refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
         cut_off=tuple(dict.fromkeys(line for part in parts for line in part.cut_off)),
         to_make=tuple(dict.fromkeys(purpose for part in parts for purpose in part.to_make)),

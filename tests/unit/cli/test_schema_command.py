@@ -78,8 +78,6 @@ def test_description_is_that_of_the_field_not_of_its_type(printed: dict[str, Any
         "ChangeControl.max_plan_age_hours",
         "ChangeControl.policy_dwell_days",
         "ChangeControl.store",
-        "GatewayFirewall.admin_sources",
-        "Gateway.inside_addresses",
         "OfflinePackage.valid_days",
         "Policy.prefer_gateway",
         "SizingQuestion.client_computers",

@@ -2,13 +2,15 @@
 
 Each entry is the start of a writing leaf's line (docs/windows-payload.md): what ``refuses`` names fails, what
 ``ignores`` names says that it is done and does nothing, what ``dies`` names ends the machine's process before
-anything is done, as a power cut would. ``iis_locked`` is why ``applicationHost.config`` cannot be read.
+anything is done, as a power cut would. ``swaps`` maps a thumbprint to the one that http.sys holds after it was given
+the first. ``iis_locked`` is why ``applicationHost.config`` cannot be read.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +18,7 @@ from cemops.errors import CemopsError
 
 FAULTS_FILE = "faults.json"
 Verdict = Literal["refuses", "ignores", "dies"]
-_REPAIR = "say refuses, ignores, dies or iis_locked"
+_REPAIR = "say refuses, ignores, dies, swaps or iis_locked"
 _VERDICTS: tuple[Verdict, ...] = ("refuses", "ignores", "dies")
 
 
@@ -27,6 +29,7 @@ class Faults:
     refuses: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()
     dies: tuple[str, ...] = ()
+    swaps: Mapping[str, str] = field(default_factory=dict)
     iis_locked: str | None = None
 
     def verdict(self, line: str) -> Verdict | None:
@@ -40,7 +43,7 @@ def read_faults(folder: Path) -> Faults:
     file = folder / FAULTS_FILE
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-        locked = document.pop("iis_locked", None)
+        locked, swaps = document.pop("iis_locked", None), dict(document.pop("swaps", {}))
         lists = {name: tuple(document.pop(name, ())) for name in _VERDICTS}
     except FileNotFoundError:
         return Faults()
@@ -48,4 +51,4 @@ def read_faults(folder: Path) -> Faults:
         raise CemopsError(f"{file} does not describe faults: {_REPAIR}") from error
     if document:
         raise CemopsError(f"{file} names {', '.join(document)}, which are no faults: {_REPAIR}")
-    return Faults(lists["refuses"], lists["ignores"], lists["dies"], locked)
+    return Faults(lists["refuses"], lists["ignores"], lists["dies"], swaps, locked)

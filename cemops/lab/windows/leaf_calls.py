@@ -78,7 +78,8 @@ def running(name: str) -> Callable[[Method[Self_, P, dict[str, Any]]], Method[Se
         def call(self: Self_, /, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
             verdict = _verdict(self, call_line(name, args))
             if verdict is not None:
-                return {"code": int(verdict == "refuses"), "text": f"{name}: {verdict}"}
+                refused = verdict == "refuses"
+                return {"code": int(refused), "text": "the machine refuses" if refused else "done"}
             result = method(self, *args, **kwargs)
             self.changed()
             return result

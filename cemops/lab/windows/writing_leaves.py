@@ -93,8 +93,9 @@ class Leaves(ReadingLeaves):
         if kind != "ccs" and (found is None or not found.has_private_key):
             return Ran(1, "SSL Certificate add failed, Error: 1312").as_wire()
         kept = {**http_sys.DEFAULT_SETTINGS, **settings}
+        taken = self.faults().swaps.get(thumbprint, thumbprint)
         http_sys.set_ssl_cert(
-            self.machine.registry, http_sys.SslCert(kind, endpoint, thumbprint.upper(), store, appid, kept)
+            self.machine.registry, http_sys.SslCert(kind, endpoint, taken.upper(), store, appid, kept)
         )
         return _DONE
 

@@ -131,8 +131,9 @@ function Get-KeyFileOf([string]$store, [string]$thumbprint) {
 }
 
 function Test-KeyReaderLeaf($store, $thumbprint, $account) {
-    $readers = Get-Readers (Get-KeyFileOf $store $thumbprint)
-    return [bool]($readers -ccontains (Resolve-Sid $account).Value)
+    $wanted = (Resolve-Sid $account).Value
+    foreach ($reader in (Get-Readers (Get-KeyFileOf $store $thumbprint))) { if (Test-Ordinal $reader $wanted) { return $true } }
+    return $false
 }
 
 function Grant-KeyLeaf($store, $thumbprint, $account) {

@@ -20,6 +20,9 @@ function Invoke-Native([string]$program, [string[]]$arguments) {
     return [ordered]@{ code = [int]$code; text = ($lines -join "`n").Trim() }
 }
 
+# -eq and -ceq compare by language: they overlook invisible characters.
+function Test-Ordinal($one, $other) { return [string]::Equals("$one", "$other", [StringComparison]::Ordinal) }
+
 function Test-FailedWith($record, [int]$hresult) {
     return $record.Exception.GetBaseException().HResult -eq $hresult
 }
@@ -31,7 +34,7 @@ function Open-RegistryKey([string]$path, [string]$view, [bool]$writable) {
     $prefix = 'HKLM:\'
     if (-not $path.StartsWith($prefix, [StringComparison]::OrdinalIgnoreCase)) { throw "registry path '$path' is not below HKLM:\" }
     $wanted = [Microsoft.Win32.RegistryView]::Registry64
-    if ([string]::Equals($view, '32', [StringComparison]::Ordinal)) { $wanted = [Microsoft.Win32.RegistryView]::Registry32 }
+    if (Test-Ordinal $view '32') { $wanted = [Microsoft.Win32.RegistryView]::Registry32 }
     $root = [Microsoft.Win32.RegistryKey]::OpenBaseKey([Microsoft.Win32.RegistryHive]::LocalMachine, $wanted)
     try { return $root.OpenSubKey($path.Substring($prefix.Length), $writable) } finally { $root.Dispose() }
 }
@@ -98,7 +101,7 @@ function Set-RegistryValueLeaf($path, $name, $kind, $value, $view) {
     $key = Open-RegistryKey $path $view $true
     if ($null -eq $key) {
         $wanted = [Microsoft.Win32.RegistryView]::Registry64
-        if ([string]::Equals($view, '32', [StringComparison]::Ordinal)) { $wanted = [Microsoft.Win32.RegistryView]::Registry32 }
+        if (Test-Ordinal $view '32') { $wanted = [Microsoft.Win32.RegistryView]::Registry32 }
         $root = [Microsoft.Win32.RegistryKey]::OpenBaseKey([Microsoft.Win32.RegistryHive]::LocalMachine, $wanted)
         try { $key = $root.CreateSubKey($path.Substring('HKLM:\'.Length)) } finally { $root.Dispose() }
     }
@@ -229,7 +232,7 @@ function Add-FolderLeaf($path, $private) {
     $security = Get-PrivateFolderSecurity
     if (-not [IO.Directory]::Exists($path)) { $null = [IO.Directory]::CreateDirectory($path, $security); return }
     $owner = [IO.Directory]::GetAccessControl($path, [Security.AccessControl.AccessControlSections]::Owner).GetOwner([Security.Principal.SecurityIdentifier]).Value
-    if (@('S-1-5-18', 'S-1-5-32-544') -cnotcontains $owner) { throw "folder $path belongs to $owner, not to SYSTEM or Administrators: give it to them, or move it away" }
+    if (-not (Test-Ordinal $owner 'S-1-5-18') -and -not (Test-Ordinal $owner 'S-1-5-32-544')) { throw "folder $path belongs to $owner, not to SYSTEM or Administrators: give it to them, or move it away" }
     [IO.Directory]::SetAccessControl($path, $security)
 }
 
@@ -240,7 +243,7 @@ function Get-ServiceLeaf($service) {
     $found = Get-CimInstance -ClassName Win32_Service -Filter "Name = '$quoted'" -ErrorAction Stop
     if ($null -eq $found) { return }
     $start = "$($found.StartMode)"
-    if ([string]::Equals($start, 'Auto', [StringComparison]::Ordinal)) { $start = 'Automatic' }
+    if (Test-Ordinal $start 'Auto') { $start = 'Automatic' }
     return [ordered]@{ state = "$($found.State)"; start = $start; account = "$($found.StartName)"; path = "$($found.PathName)"; pid = [int]$found.ProcessId }
 }
 

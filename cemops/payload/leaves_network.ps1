@@ -20,8 +20,8 @@ function ConvertFrom-FirewallAddress([string]$address) {
 }
 
 function Get-FirewallProtocol([string]$number) {
-    if ($number -ceq '6') { return 'TCP' }
-    if ($number -ceq '17') { return 'UDP' }
+    if (Test-Ordinal $number '6') { return 'TCP' }
+    if (Test-Ordinal $number '17') { return 'UDP' }
     return $number
 }
 
@@ -41,7 +41,7 @@ function ConvertFrom-FirewallRule([string]$text) {
         switch -CaseSensitive ($parts[0]) {
             'Action' { $rule.action = $value }
             'Active' { $rule.enabled = [string]::Equals($value, 'TRUE', [StringComparison]::OrdinalIgnoreCase) }
-            'Dir' { if ($value -ceq 'In') { $rule.direction = 'Inbound' } }
+            'Dir' { if (Test-Ordinal $value 'In') { $rule.direction = 'Inbound' } }
             'Protocol' { $rule.protocol = Get-FirewallProtocol $value }
             'LPort' { $ports.Add($value) }
             'LPort2_10' { $ports.Add($value) }
@@ -92,7 +92,7 @@ function Set-FirewallRuleLeaf($rule, $group, $display, $direction, $action, $pro
     Confirm-RuleName $rule
     $parameters = Get-RuleParameters $direction $action $protocol $local_ports $remote_addresses $program $profiles $enabled
     $present = Get-FirewallRuleLeaf $rule
-    if ($null -ne $present -and [string]::Equals($present.group, $group, [StringComparison]::Ordinal)) {
+    if ($null -ne $present -and (Test-Ordinal $present.group $group)) {
         $null = Set-NetFirewallRule -Name $rule -NewDisplayName $display @parameters
         return
     }

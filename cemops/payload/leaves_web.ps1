@@ -78,9 +78,9 @@ function Start-SiteLeaf($site) {
         try {
             $found = Find-ManagedSite $manager $site
             $state = Get-SiteState $found
-            if ($state -ceq 'Started') { return }
+            if (Test-Ordinal $state 'Started') { return }
             if ($try -ge 20) { throw "site $site does not start: it is $state" }
-            if ($state -cne 'Starting') { $null = $found.Start() }
+            if (-not (Test-Ordinal $state 'Starting')) { $null = $found.Start() }
         } catch [Runtime.InteropServices.COMException] {
             if ($try -ge 20) { throw }
         } finally { $manager.Dispose() }
@@ -179,7 +179,7 @@ function Get-SslCertsLeaf {
 # http.sys calls a central store's entry by its port alone.
 function Get-SslEndpointArgument([string]$kind, [string]$endpoint) {
     if (-not (Get-SslTables).Contains($kind)) { throw "http.sys has no entries of kind '$kind'" }
-    if ([string]::Equals($kind, 'ccs', [StringComparison]::Ordinal)) { return "ccs=$($endpoint.Substring($endpoint.LastIndexOf([char]58) + 1))" }
+    if (Test-Ordinal $kind 'ccs') { return "ccs=$($endpoint.Substring($endpoint.LastIndexOf([char]58) + 1))" }
     return "${kind}=$endpoint"
 }
 
@@ -222,7 +222,7 @@ function ConvertTo-NetshSettings($settings, [Collections.Generic.List[string]]$l
 function Add-SslCertLeaf($kind, $endpoint, $thumbprint, $store, $appid, $settings) {
     $arguments = New-Object Collections.Generic.List[string]
     foreach ($text in @('http', 'add', 'sslcert', (Get-SslEndpointArgument $kind $endpoint), "appid=$appid")) { $arguments.Add($text) }
-    if (-not [string]::Equals($kind, 'ccs', [StringComparison]::Ordinal)) { $arguments.Add("certhash=$thumbprint"); $arguments.Add("certstorename=$store") }
+    if (-not (Test-Ordinal $kind 'ccs')) { $arguments.Add("certhash=$thumbprint"); $arguments.Add("certstorename=$store") }
     $lost = New-Object Collections.Generic.List[string]
     $arguments.AddRange((ConvertTo-NetshSettings $settings $lost))
     $reply = Invoke-Native "$(Get-SystemFolder)\netsh.exe" $arguments.ToArray()

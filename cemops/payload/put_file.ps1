@@ -26,7 +26,7 @@ try {
     }
     $reply = @{ ok = $true; sha256 = (Get-Sha256 ([IO.File]::ReadAllBytes($request.path))) }
 } catch {
-    if ($beside -ne '') { [IO.File]::Delete($beside) }
+    if ($beside.Length -gt 0) { [IO.File]::Delete($beside) }
     $reply = @{ ok = $false; error = $_.Exception.GetBaseException().Message }
 }
 $bytes = [Text.Encoding]::UTF8.GetBytes("`n" + (ConvertTo-Json $reply -Compress) + "`n")

@@ -22,21 +22,22 @@ function Get-TaskName([string]$token) { return "cemops-dead-man-$token" }
 
 # The text that the task runs. It is a command, not a script file: no execution policy can forbid it.
 function Get-DeadManCommand([string]$token) {
-    $script = (Get-DeadManPath $token 'ps1').Replace("'", "''")
-    $fired = (Get-DeadManPath $token 'fired').Replace("'", "''")
-    $done = (Get-DeadManPath $token 'done').Replace("'", "''")
-    return @"
-`$ErrorActionPreference = 'Stop'
-`$ProgressPreference = `$WarningPreference = `$InformationPreference = 'SilentlyContinue'
-[IO.File]::WriteAllText('$fired', '')
-`$reply = '{"ok":false,"error":{"message":"the script left early"}}'
+    $command = @'
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = $WarningPreference = $InformationPreference = 'SilentlyContinue'
+[IO.File]::WriteAllText('#FIRED#', '')
+$reply = '{"ok":false,"error":{"message":"the script left early"}}'
 try {
-    `$text = [IO.File]::ReadAllText('$script')
-    foreach (`$once in 1) { `$result = @(& ([ScriptBlock]::Create(`$text)) 6>`$null); `$reply = ConvertTo-Json @{ ok = `$true; data = `$result[0] } -Depth 100 -Compress }
+    $script = [ScriptBlock]::Create([IO.File]::ReadAllText('#SCRIPT#'))
+    foreach ($once in 1) { $result = @(& $script 6>$null); $reply = ConvertTo-Json @{ ok = $true; data = $result[0] } -Depth 100 -Compress }
 } catch {
-    `$reply = ConvertTo-Json @{ ok = `$false; error = @{ message = `$_.Exception.GetBaseException().Message } } -Depth 100 -Compress
-} finally { [IO.File]::WriteAllText('$done', `$reply) }
-"@
+    $reply = ConvertTo-Json @{ ok = $false; error = @{ message = $_.Exception.GetBaseException().Message } } -Depth 100 -Compress
+} finally { [IO.File]::WriteAllText('#DONE#', $reply) }
+'@
+    $fired = (Get-DeadManPath $token 'fired').Replace("'", "''")
+    $script = (Get-DeadManPath $token 'ps1').Replace("'", "''")
+    $done = (Get-DeadManPath $token 'done').Replace("'", "''")
+    return $command.Replace('#FIRED#', $fired).Replace('#SCRIPT#', $script).Replace('#DONE#', $done)
 }
 
 function Test-Task($folder, [string]$token) {

@@ -225,7 +225,7 @@ function Add-SslCertLeaf($kind, $endpoint, $thumbprint, $store, $appid, $setting
     if (-not (Test-Ordinal $kind 'ccs')) { $arguments.Add("certhash=$thumbprint"); $arguments.Add("certstorename=$store") }
     $lost = New-Object Collections.Generic.List[string]
     $arguments.AddRange((ConvertTo-NetshSettings $settings $lost))
-    $reply = Invoke-Native "$(Get-SystemFolder)\netsh.exe" $arguments.ToArray()
+    $reply = Invoke-Native "$(Get-SystemFolder)\netsh.exe" ($arguments.ToArray())
     if ($lost.Count -gt 0) { $reply.text = "$($reply.text) (netsh cannot keep $($lost -join ', '))" }
     return $reply
 }

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.host import Host
 from pyinfra.api.output import echo, format_text
+from pyinfra.api.state import State
 from pyinfra.api.util import get_file_io
 from pyinfra.connectors.base import BaseConnector, DataMeta
 from pyinfra.connectors.util import CommandOutput, OutputLine
@@ -80,9 +82,11 @@ class WinrmConnector(BaseConnector):
     data_meta = _DATA_META
     last_complaint = ""
     """Last line on stderr of the last command, where that failed."""
-    traffic = Traffic()
-    """What went over the wire since the connector connected."""
     _shell: WinrmShell | None = None
+
+    def __init__(self, state: State, host: Host) -> None:
+        super().__init__(state, host)
+        self.traffic = Traffic()
 
     @staticmethod
     def make_names_data(name: str) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
@@ -114,9 +118,9 @@ class WinrmConnector(BaseConnector):
         # Imported here: pyinfra loads every connector, and who has no Windows machines should not pay for pywinrm.
         from cemops.execution.winrm_shell import WinrmShell  # noqa: PLC0415 - see above
 
-        self.traffic = Traffic()
         try:
-            self._shell = WinrmShell(self._target(), self.traffic)
+            if self._shell is None:  # it remembers a refused logon, which is never tried again
+                self._shell = WinrmShell(self._target(), self.traffic)
             self._shell.open()
         except (CemopsError, OSError) as error:
             raise ConnectError(str(error)) from None

@@ -48,7 +48,7 @@ class EndpointTransport(Transport):
         self._traffic = traffic
         self.answered = monotonic()
         """When the host answered last."""
-        _check_kerberos(target)
+        _check_logon(target)
         self._adapter = EndpointAdapter(target, traffic)  # first: it says best what is wrong with a file
         super().__init__(
             endpoint=target.url,
@@ -104,7 +104,9 @@ class EndpointTransport(Transport):
         raise WinRMTransportError("http", response.status_code, text.decode("utf-8", "replace"))
 
 
-def _check_kerberos(target: WinrmTarget) -> None:
+def _check_logon(target: WinrmTarget) -> None:
+    if target.plain_http and target.authentication not in {"ntlm", "kerberos"}:
+        raise CemopsError(f"{target.authentication} protects nothing without TLS: remove allow_http")
     if target.authentication == "kerberos" and not transport.HAVE_KERBEROS:
         raise CemopsError("authentication: kerberos needs more programs: run `pip install 'cemops[kerberos]'`")
 

@@ -113,23 +113,18 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _logon_sentence(refused: LogonRefusedError, target: WinrmTarget) -> str:
-    wanted = {
-        "ntlm": ("ntlm", "negotiate"),
-        "kerberos": ("kerberos", "negotiate"),
-        "basic": ("basic",),
-        "certificate": (),
-    }[target.authentication]
-    if refused.offered and not any(kind in refused.offered for kind in wanted):
-        offered = ", ".join(sorted({part.split()[0] for part in refused.offered.split(",") if part.strip()}))
-        what = "a logon by certificate" if target.authentication == "certificate" else target.authentication
-        return (
-            f"{target.place} does not take {what}; it offers {offered}: change connection.authentication, or what"
-            " `winrm get winrm/config/service/auth` shows there"
-        )
     if target.authentication == "certificate":
         return (
-            f"{target.place} maps the client certificate to no account: check its mapping (`winrm enumerate"
-            " winrm/config/service/certmapping`) and client_certificate"
+            f"{target.place} takes no logon by this client certificate: check that it is mapped to an account (`winrm"
+            " enumerate winrm/config/service/certmapping`), and that `winrm get winrm/config/service/auth` says"
+            " Certificate = true"
+        )
+    wanted = (target.authentication,) if target.authentication == "basic" else (target.authentication, "negotiate")
+    if refused.offered and not any(kind in refused.offered for kind in wanted):
+        offered = ", ".join(sorted({part.split()[0] for part in refused.offered.split(",") if part.strip()}))
+        return (
+            f"{target.place} does not take {target.authentication}; it offers {offered}: change"
+            " connection.authentication, or what `winrm get winrm/config/service/auth` shows there"
         )
     return (
         f"{target.place} refuses the logon of {target.username} by {target.authentication}: check the credential. It"

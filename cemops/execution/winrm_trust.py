@@ -86,7 +86,7 @@ class EndpointAdapter(HTTPAdapter):
         request: requests.PreparedRequest,
         verify: Any,  # noqa: ANN401 - requests' signature
         cert: Any = None,  # noqa: ANN401 - requests' signature
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> Any:  # noqa: ANN401 - requests' types of it are private
         """Let nothing but the context of this endpoint say what is believed."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {}

@@ -21,9 +21,9 @@ import gevent  # noqa: E402 - after gevent's patch
 from pyinfra.api.command import StringCommand  # noqa: E402 - after gevent's patch
 from pyinfra.api.config import Config  # noqa: E402 - after gevent's patch
 from pyinfra.api.exceptions import ConnectError  # noqa: E402 - after gevent's patch
-from pyinfra.api.host import Host  # noqa: E402 - after gevent's patch
 from pyinfra.api.inventory import Inventory  # noqa: E402 - after gevent's patch
 from pyinfra.api.state import State  # noqa: E402 - after gevent's patch
+from winrm import transport  # noqa: E402 - after gevent's patch
 
 from cemops.execution import winrm_endpoint, winrm_shell  # noqa: E402 - after gevent's patch
 from cemops.execution.winrm_connector import WinrmConnector  # noqa: E402 - after gevent's patch
@@ -37,7 +37,7 @@ def _bytes(step: dict[str, Any]) -> bytes:
     return base64.b64decode(step.get("content", ""))
 
 
-def _run(host: Host, connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
+def _run(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
     content = _bytes(step)
     if "program" in step:
         finished = connector.run_program(step["program"], content, step.get("seconds", 30))
@@ -67,10 +67,10 @@ def _run(host: Host, connector: WinrmConnector, step: dict[str, Any]) -> dict[st
     return {"succeeded": succeeded, "stdout": output.stdout, "stderr": output.stderr}
 
 
-def _step(host: Host, connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
+def _step(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
     started = monotonic()
     try:
-        result = _run(host, connector, step)
+        result = _run(connector, step)
     except OSError as error:  # TimeoutError is one
         result = {"error": type(error).__name__, "text": str(error), "is_timeout": isinstance(error, TimeoutError)}
     return {**result, "took": monotonic() - started}
@@ -79,7 +79,7 @@ def _step(host: Host, connector: WinrmConnector, step: dict[str, Any]) -> dict[s
 def main() -> None:
     request = json.load(sys.stdin)
     for module, name, value in request.get("settings", ()):
-        setattr({"shell": winrm_shell, "endpoint": winrm_endpoint}[module], name, value)
+        setattr({"shell": winrm_shell, "endpoint": winrm_endpoint, "transport": transport}[module], name, value)
     state = State(check_for_changes=False)
     state.init(Inventory(([("@winrm/ns1", request["data"])], {})), Config())
     host = next(iter(state.inventory))
@@ -94,7 +94,7 @@ def main() -> None:
         else:
             host.connected = True
     if answer["error"] is None:
-        answer["results"] = [_step(host, connector, step) for step in request.get("steps", [])]
+        answer["results"] = [_step(connector, step) for step in request.get("steps", [])]
         connector.disconnect()
     answer["counts"] = {
         "connections": connector.traffic.connections,

@@ -61,9 +61,7 @@ def observe_command(  # noqa: PLR0913 - what observe.sh takes
     ``lab``: names may resolve to loopback, so nobody will ask which of them does.
     """
     arguments = [root, account, "1" if fips else "0", unit, "1" if lab else "0", *names]
-    return StringCommand(
-        "sh", "-c", QuoteString(_OBSERVE), "cemops-observe", *(QuoteString(argument) for argument in arguments)
-    )
+    return StringCommand("set", "--", *(QuoteString(argument) for argument in arguments), f"\n{_OBSERVE}")
 
 
 @dataclass(frozen=True)
@@ -308,5 +306,5 @@ def _resolved(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     resolved: dict[str, tuple[str, ...]] = {}
     for line in values.get("resolve", ()):
         name, *words = line.split()
-        resolved[name] = tuple(dict.fromkeys(word for word in words if _is_address(word)))
+        resolved[name] = tuple(word for word in dict.fromkeys(words) if _is_address(word))
     return resolved

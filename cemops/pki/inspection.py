@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+_REMEMBERED_CERTIFICATES, _REMEMBERED_CRLS = 512, 16
+"""What many hosts have in common (authorities, their CRLs) is judged once. The content itself is the key, so that no
+change is missed."""
 
 MAX_CERTIFICATE_BYTES = 1024 * 1024
 """A bundle of some hundred certificates; anything larger is another kind of file."""
@@ -117,6 +122,7 @@ def read_crl(path: Path) -> x509.CertificateRevocationList:
     return crl_from_bytes(read_bounded(path, MAX_CRL_BYTES), str(path))
 
 
+@lru_cache(_REMEMBERED_CERTIFICATES)
 def certificate_facts(certificate: x509.Certificate, source: str = "a certificate") -> CertificateFacts:
     """State what a certificate says. ``source`` names it in errors."""
     with translated(f"{source} has contents that X.509 does not allow: have it issued anew"):
@@ -165,6 +171,12 @@ def crl_facts(
 
 def signed_by(crl: x509.CertificateRevocationList, authority: CertificateFacts) -> bool:
     """Tell whether the CRL bears the authority's name and a signature that its key verifies."""
+    return _is_signed(crl.public_bytes(serialization.Encoding.DER), authority)
+
+
+@lru_cache(_REMEMBERED_CRLS)
+def _is_signed(der: bytes, authority: CertificateFacts) -> bool:
+    crl = x509.load_der_x509_crl(der)
     certificate = certificates_from_bytes(authority.pem.encode("ascii"), authority.subject)[0]
     if crl.issuer != certificate.subject:
         return False
@@ -175,6 +187,16 @@ def signed_by(crl: x509.CertificateRevocationList, authority: CertificateFacts) 
         return crl.is_signature_valid(key)
     except FOREIGN_ERRORS:
         return False
+
+
+@lru_cache(_REMEMBERED_CERTIFICATES)
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Tell whether a certificate names another as its issuer and bears a signature that its key verifies."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def crl_number(crl: x509.CertificateRevocationList) -> int | None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cemops.errors import PkiError
 from cemops.pki.authorities import certificate_pem
-from cemops.pki.inspection import read_certificate
+from cemops.pki.inspection import issued_by, read_certificate
 from cemops.pki.issuing import (
     Issuer,
     Validity,
@@ -117,10 +116,8 @@ def _is_good(pki: PkiFolder, authority: str, role: Role, issuer: x509.Certificat
     if not (pki.has(entry.certificate) and pki.has(entry.key)):
         return False
     certificate = read_certificate(entry.certificate)
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False  # of an authority that has been replaced since
+    if not issued_by(certificate, issuer):  # but by an authority that has been replaced since
+        return False
     not_after = certificate.not_valid_after_utc
     if role == "expired":
         return not_after < now

@@ -1,4 +1,4 @@
-# Reads everything that the planner needs to know of a gateway host, in one process, and changes nothing.
+# Reads everything that the planner needs to know of a gateway host, in one command, and changes nothing.
 # Arguments: ROOT ACCOUNT FIPS(0|1) UNIT LAB(0|1) NAME...   Output: lines "key TAB value"; contents as base64; last line "end".
 # Keys stay here: of a private key only its public half is printed.
 LC_ALL=C PATH=$PATH:/usr/sbin:/usr/local/sbin:/sbin
@@ -37,6 +37,19 @@ find_program() { # NAME...: the first of them on the PATH
         for folder in $PATH; do [ -x "$folder/$program" ] && { binary=$folder/$program; break 2; }; done
     done
     unset IFS
+}
+limits_and() { # [FILE]: the machine's limits, and the text of the file as $configuration, by one program
+    set -- /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max "$@"
+    [ -r "$1" ] && [ -r "$2" ] || shift 2
+    # cat, not read: the kernel answers a second read of these files with nothing.
+    configuration=$(cat /dev/null "$@" 2>/dev/null)
+    case ${1-} in
+        /proc/*)
+            pid_max=${configuration%%"$nl"*} configuration=${configuration#*"$nl"}$nl
+            put kernel-limits "$pid_max ${configuration%%"$nl"*}"
+            configuration=${configuration#*"$nl"}
+            ;;
+    esac
 }
 named_certificate() { # sets certificate and key to what the last such directives of $configuration name
     certificate= key=
@@ -109,9 +122,6 @@ if [ "$fips" = 1 ]; then
 fi
 group=$(id -gn "$account" 2>/dev/null) && put account "$group"
 printf 'nofile\t'; ulimit -Hn
-# cat, not read: the kernel answers a second read of these files with nothing.
-limits=$(cat /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max 2>/dev/null)
-put kernel-limits "${limits%%"$nl"*} ${limits##*"$nl"}"
 [ -r /proc/net/if_inet6 ] && while read -r value _; do put address6 "$value"; done </proc/net/if_inet6
 resolve "$@"
 
@@ -134,8 +144,7 @@ if cd "$root" 2>/dev/null; then
     live=current/httpd.conf
     # Where current is gone, what it named last still serves: its certificate is the one that agents pin.
     [ -r "$live" ] || { first_line state/loaded; live=releases/$line/httpd.conf; }
-    configuration=
-    [ -r "$live" ] && configuration=$(cat "$live")
+    if [ -r "$live" ]; then limits_and "$live"; else limits_and; fi
     named_certificate
     if [ -n "$certificate" ]; then
         put certificate-path "$certificate"
@@ -174,6 +183,8 @@ if cd "$root" 2>/dev/null; then
             [ "$word" = timer ] && [ -n "$value" ] && kill -0 "$value" 2>/dev/null && put timer-alive 1
         done <"$waiting"
     done
+else
+    limits_and
 fi
 collect own-addresses /proc/net/fib_trie
 contents

@@ -155,6 +155,9 @@ function ConvertFrom-SslKey([string]$kind, [string]$endpoint, [Microsoft.Win32.R
         $settings.Add($name, $entry.data)
     }
     $appid = ConvertFrom-AppId ($key.GetValue('AppId'))
+    # An entry by host name stands below a name without meaning and says itself what it is for.
+    $named = "$($key.GetValue('HostnamePort'))"
+    if ((Test-Ordinal $kind 'hostnameport') -and $named.Length -gt 0) { $endpoint = $named }
     return [ordered]@{
         kind = $kind; endpoint = $endpoint; thumbprint = $thumbprint; store = $store
         appid = $appid; settings = $settings

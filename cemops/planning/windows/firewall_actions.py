@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +69,7 @@ def set_rule(rule: FirewallRule) -> Payload:
         "action": rule.action,
         "protocol": rule.protocol,
         "local_ports": list(rule.local_ports),
-        "remote_addresses": [_as_windows_shows(address) for address in rule.remote_addresses],
+        "remote_addresses": list(rule.remote_addresses),
         "program": rule.program,
         "profiles": "Any",
         "enabled": rule.enabled,
@@ -87,14 +86,6 @@ def restored(before: FirewallRule | None, after: FirewallRule | None) -> tuple[P
     if after is not None and (before.protocol not in ("TCP", "UDP") or after == replace(before, enabled=False)):
         return (("firewall.enable", {"rule": before.name, "enabled": before.enabled}),)
     return (set_rule(before),) if before.protocol in ("TCP", "UDP") else ()
-
-
-def _as_windows_shows(address: str) -> str:
-    """Return an IPv4 network with its mask, which is how Windows gives it back: what is written reads the same."""
-    if "/" not in address:
-        return address
-    network = ipaddress.ip_network(address)
-    return str(network.with_netmask) if network.version == 4 else address  # noqa: PLR2004 - IP version
 
 
 def shown(rule: FirewallRule | None) -> dict[str, Any] | None:

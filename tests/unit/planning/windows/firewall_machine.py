@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,15 +37,6 @@ def machine(*rules: FirewallRule, domain_role: int = 3) -> ObservedWindows:
     )
 
 
-def _shortened(address: str) -> str:
-    """What the parsers make of an address that Windows shows; keywords and ranges stay."""
-    try:
-        network = ipaddress.ip_network(address)
-    except ValueError:
-        return address
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
 def applied(observed: ObservedWindows, actions: Iterable[PayloadAction]) -> ObservedWindows:
     """The machine after the actions. A rule that is to be switched and is not there is an error, as in the payload."""
     policy = [one for one in observed.firewall_rules if one.policy]
@@ -69,7 +59,7 @@ def applied(observed: ObservedWindows, actions: Iterable[PayloadAction]) -> Obse
                 action=fields["action"],
                 protocol=fields["protocol"],
                 local_ports=tuple(fields["local_ports"]),
-                remote_addresses=tuple(_shortened(one) for one in fields["remote_addresses"]),
+                remote_addresses=tuple(fields["remote_addresses"]),
                 display=fields["display"],
                 group=fields["group"],
                 program=fields["program"],

@@ -62,7 +62,7 @@ def test_missing_rules_are_made_in_the_groups_name() -> None:
         "action": "Allow",
         "protocol": "TCP",
         "local_ports": ["4726"],
-        "remote_addresses": ["203.0.113.0/255.255.255.240"],
+        "remote_addresses": ["203.0.113.0/28"],
         "program": "",
         "profiles": "Any",
         "enabled": True,

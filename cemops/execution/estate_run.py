@@ -97,6 +97,8 @@ class EstateRun:
         closed = closed_sentence(self.context.estate.change_windows, self.now)
         if closed:
             raise RefusedError(f"{host.name}: {closed}. Nothing was changed; run `cemops apply` then.")
+        if plan.refusals:
+            raise RefusedError(f"{host.name}: {'; '.join(plan.refusals)}")
         if plan.cut_off and host.name not in self.lockout_accepted:
             raise RefusedError(
                 f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(plan.cut_off)}. "

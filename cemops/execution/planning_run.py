@@ -167,4 +167,5 @@ def _host_plan(name: str, make: Callable[[], MachinePlan], observation: Observat
         round_trips=observation.round_trips,
         http_requests=observation.http_requests,
         cut_off=plan.cut_off,
+        refusals=plan.refusals,
     )

@@ -35,6 +35,8 @@ from cemops.model.site_servers import AgentConnectivityCredential
 from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.server_certificates import make_server_certificate
 from cemops.planning.windows.agent_site import plan_agent_site
+from cemops.planning.windows.desired_firewall import desired_windows_firewall
+from cemops.planning.windows.firewall import plan_windows_firewall
 from cemops.planning.windows.host_fitness import judge_windows_host
 from cemops.planning.windows.pending import plan_pending
 from cemops.planning.windows.plan import WindowsPlan, merged
@@ -96,6 +98,7 @@ class WindowsKind(ABC):
                 plan_pending(name, observed),
                 judge_windows_host(observed),
                 *self.parts(run, name, observed),
+                plan_windows_firewall(desired_windows_firewall(run.context.estate, name), observed),
             )
         )
 

@@ -56,6 +56,10 @@ class MachinePlan(Protocol):
         """Why it must not be done, as sentences."""
 
     @property
+    def refusals(self) -> tuple[str, ...]:
+        """What a guard refuses (exit code 3), as sentences."""
+
+    @property
     def warnings(self) -> tuple[PlanWarning, ...]:
         """What the reader must know of the machine as a whole."""
 
@@ -124,6 +128,8 @@ class HostPlan:
     http_requests: int = 0
     cut_off: tuple[str, ...] = ()
     """Who loses the gateway if this is applied: one line each, counted by ``--accept-lockout``."""
+    refusals: tuple[str, ...] = ()
+    """What a guard would refuse (exit code 3), as sentences."""
     observed_digest: str = ""
     managed: bool = True
 

@@ -37,6 +37,7 @@ class GatewayPlan:
     errors: tuple[str, ...]
     warnings: tuple[PlanWarning, ...]
     cut_off: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     release: Release | None = None
     """The release that is to be live; None where its content is known only after apply."""
     switch: bool = False

@@ -32,6 +32,7 @@ def _host(host: HostPlan) -> dict[str, Any]:
         "changes": [_change(change) for change in host.changes],
         "warnings": [_warning(warning) for warning in host.warnings],
         "cut_off": list(host.cut_off),
+        "refusals": list(host.refusals),
     }
 
 

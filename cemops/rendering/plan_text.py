@@ -67,6 +67,8 @@ def _host_lines(host: HostPlan, *, brief: bool) -> Iterator[str]:
         yield from _wrapped(host.error, "    ")
     for change in host.changes:
         yield from change_lines(change, brief=brief)
+    for refusal in host.refusals:
+        yield from _wrapped(f"refused: {refusal}", "  ")
     for warning in host.warnings:
         yield from _warning_lines(warning, "  ")
     yield ""

@@ -30,7 +30,7 @@ def observe(
     limit: LimitOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write the record.")] = None,
     show_identity: Annotated[
-        bool, typer.Option("--show-identity", help="Only print the host keys that the hosts present; log on to none.")
+        bool, typer.Option("--show-identity", help="Only print what the hosts present; log on to none.")
     ] = False,
     now: NowOption = None,
 ) -> None:
@@ -39,11 +39,12 @@ def observe(
     The record holds configurations and certificates, no secret. Exit code 1 if a host could not be observed.
     """
     context = context_of(estate)
-    names = managed_hosts(context.estate, wanted_hosts(context.estate, names_of(limit)))
+    wanted = wanted_hosts(context.estate, names_of(limit))
     if show_identity:
-        raise typer.Exit(_show_identities(context, names))
+        raise typer.Exit(_show_identities(context, wanted))
+    names = managed_hosts(context.estate, wanted)
     if out is None:
-        raise UsageError("say where to write the record: --out FILE (or --show-identity to see host keys)")
+        raise UsageError("say where to write the record: --out FILE (or --show-identity to see what hosts present)")
     run = EstateRun(context, time_of(now))
     with progress("Observing", len(names)) as lines, connected(context, names, lambda _: None) as session:
         found, errors = observe_session(run, session, lines.done)
@@ -64,10 +65,12 @@ def _show_identities(context: EstateContext, names: tuple[str, ...]) -> int:
         if identity.error is not None:
             say_error(f"{identity.host}: {identity.error}")
             failed = 1
-        for fingerprint in identity.fingerprints:
-            typer.echo(f"{identity.host} {identity.place} {fingerprint}")
+        for presented in identity.presented:
+            typer.echo(f"{identity.host} {identity.place} {presented}")
     if not failed:
         typer.echo(
-            "Compare each with what the host's own console shows before you put it into connection.host_key.", err=True
+            "Compare each with what the host's own console shows before you put it into connection.host_key or"
+            " connection.server_certificate.",
+            err=True,
         )
     return failed

@@ -37,6 +37,7 @@ class FirewallEntry:
             *(("LPort2_10" if "-" in port else "LPort", port) for port in self.local_ports),
             *((_address_field(address), address) for address in self.remote_addresses),
             *([("App", self.program)] if self.program else []),
+            *(("Profile", profile) for profile in self.profiles.split(",") if profile != "Any"),
             ("Name", self.display),
             *([("EmbedCtxt", self.group)] if self.group else []),
         ]

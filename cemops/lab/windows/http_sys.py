@@ -52,7 +52,7 @@ def _entry(kind: str, endpoint: str, values: dict[str, dict[str, Any]]) -> SslCe
         thumbprint = base64.b64decode(text(_HASH), validate=True).hex().upper()
     except binascii.Error:
         thumbprint = ""
-    settings = {name: one["data"] for name, one in values.items() if name.lower().startswith("default")}
+    settings = {name: one["data"] for name, one in values.items() if name not in {_HASH, _APP_ID, _STORE}}
     return SslCert(kind, endpoint, thumbprint, text(_STORE), text(_APP_ID), settings)
 
 

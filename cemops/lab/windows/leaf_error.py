@@ -31,7 +31,7 @@ def access_denied(what: str) -> LeafError:
 def no_such_store(store: str) -> LeafError:
     """What opening a missing certificate store for reading gives: ERROR_FILE_NOT_FOUND."""
     return LeafError(
-        f"The system cannot find the file specified: there is no certificate store {store!r}.",
+        f"there is no store {store} in LocalMachine",
         kind="System.Security.Cryptography.CryptographicException",
         hresult=0x80070002,
     )

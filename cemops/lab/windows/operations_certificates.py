@@ -103,13 +103,18 @@ def _add(leaves: Leaves, entry: SslCert) -> str:
         return error.message
 
 
+def _remove(leaves: Leaves, kind: str, endpoint: str) -> str:
+    """Remove an entry; return what netsh said. Never fails, as ``_add``."""
+    try:
+        return str(leaves.remove_ssl_cert(kind, endpoint)["text"])
+    except LeafError as error:
+        return error.message
+
+
 def _restore(leaves: Leaves, kind: str, endpoint: str, old: SslCert | None) -> bool:
     """Make an endpoint what it was; return whether it reads back so."""
     if _entry(leaves, kind, endpoint) is not None:
-        try:
-            leaves.remove_ssl_cert(kind, endpoint)
-        except LeafError:
-            return False
+        _remove(leaves, kind, endpoint)
     if old is None:
         return _entry(leaves, kind, endpoint) is None
     _add(leaves, old)
@@ -126,17 +131,17 @@ def set_ssl_cert(leaves: Leaves, action: Action) -> bool:
     if kind != "ccs":
         _check_keyed(leaves, store, thumbprint)
     if old is not None:
-        removed = leaves.remove_ssl_cert(kind, endpoint)
+        said = _remove(leaves, kind, endpoint)
         if _entry(leaves, kind, endpoint) is not None:
-            raise LeafError(f"http.sys keeps its old entry for {kind} {endpoint}: {removed['text']}")
+            raise LeafError(f"http.sys keeps its entry for {kind} {endpoint} and nothing was changed: {said}")
     appid, settings = (action["appid"], {}) if old is None else (old.appid, old.settings)
     said = _add(leaves, SslCert(kind, endpoint, thumbprint, store, appid, settings))
     if _is_right(_entry(leaves, kind, endpoint), thumbprint, store):
         return True
     refused = f"http.sys did not take the certificate for {kind} {endpoint}"
     if not _restore(leaves, kind, endpoint, old):
-        raise LeafError(f"{refused}, and what it held before could NOT be put back: {said}")
-    raise LeafError(f"{refused}; what it held before was put back: {said}")
+        raise LeafError(f"{refused}, and what it held before could not be put back: {said}")
+    raise LeafError(f"{refused}, and what it held before was put back: {said}")
 
 
 def remove_ssl_cert(leaves: Leaves, action: Action) -> bool:
@@ -147,9 +152,9 @@ def remove_ssl_cert(leaves: Leaves, action: Action) -> bool:
         return False
     if not same_text(found.thumbprint, thumbprint):
         raise LeafError(f"http.sys names certificate {found.thumbprint} for {kind} {endpoint} by now, not {thumbprint}")
-    removed = leaves.remove_ssl_cert(kind, endpoint)
+    said = _remove(leaves, kind, endpoint)
     if _entry(leaves, kind, endpoint) is not None:
-        raise LeafError(f"http.sys keeps its entry for {kind} {endpoint}: {removed['text']}")
+        raise LeafError(f"http.sys keeps its entry for {kind} {endpoint}: {said}")
     return True
 
 

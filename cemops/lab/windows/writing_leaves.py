@@ -117,7 +117,7 @@ class Leaves(ReadingLeaves):
         """Start-ServiceLeaf."""
         found = self._service(service)
         if found.start == "Disabled":
-            raise LeafError(f"Cannot start service {service} on computer '.': it is disabled.", hresult=0x80070422)
+            raise LeafError(f"service {service} is disabled", hresult=0x80070422)
         pid = self.programs.start_service(service)
         found.pid = _SERVICE_PIDS + len(service) * 4 if pid is None else pid
         found.state = "Running"

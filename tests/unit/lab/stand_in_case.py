@@ -105,7 +105,7 @@ def _iis(case: dict[str, Any]) -> Iis | None:
     machine = case["machine"]
     if machine.get("iis") is not None:
         return Iis(machine["iis"]["config"] or "", path=machine["iis"]["path"])
-    if "sites" not in machine and case["request"].get("verb") == "state":
+    if "sites" not in machine and "state" in json.dumps(case["request"]):
         return None
     sites = machine.get("sites", [])
     iis = Iis.with_sites(
@@ -213,7 +213,7 @@ class StandInCase:
                 rule: json.loads(json.dumps(asdict(parse_rule(rule_text(machine.registry, rule) or ""))))
                 for rule in rules
             },
-            "sites": [] if machine.iis is None else self.leaves.get_sites(),
+            "sites": self.leaves.get_sites() if "sites" in self.case["machine"] else [],
             "sslcerts": [self._ssl_cert(one) for one in ssl_certs(machine.registry)],
             "dead_men": self.leaves.get_dead_men(),
             "registry": self._registry(machine.registry.root, "HKLM:"),
@@ -239,12 +239,14 @@ class StandInCase:
         return found
 
     def _actions(self) -> list[dict[str, Any]]:
-        actions = self.case["request"].get("actions")
+        request = self.case["request"]
+        actions = request.get("actions") if isinstance(request, dict) else None
         return [one for one in actions if isinstance(one, dict)] if isinstance(actions, list) else []
 
     def _service(self, name: str) -> dict[str, Any]:
         known = self.case["machine"]["services"].get(name, {})
-        return {field: held for field, held in asdict(self.machine.services[name]).items() if field in known}
+        found = {field: held for field, held in asdict(self.machine.services[name]).items() if field in known}
+        return {**found, "pid": known["pid"]} if "pid" in known else found  # the cases do not number processes
 
     def _files(self) -> dict[str, str]:
         root = self.machine.folder / "drives"

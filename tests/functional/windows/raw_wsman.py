@@ -9,6 +9,8 @@ import ssl
 from types import TracebackType
 from typing import Self
 
+import spnego
+
 from cemops.lab.windows.wsman_names import ADDRESSING, CMD_SHELL, SHELL, SOAP, TRANSFER, WSMAN
 from tests.functional.windows.endpoint_bench import ADDRESS, PASSWORD, USER, Endpoint
 
@@ -35,13 +37,17 @@ def message(
     ).encode()
 
 
+def b64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
 class RawClient:
     """One connection, logged on by Basic."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, user: str = USER) -> None:
         context = ssl.create_default_context(cafile=str(endpoint.certificate))
         self.connection = http.client.HTTPSConnection(ADDRESS, endpoint.server.port, timeout=20, context=context)
-        self.logon = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        self.logon = "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
 
     def __enter__(self) -> Self:
         return self
@@ -51,11 +57,24 @@ class RawClient:
     ) -> None:
         self.connection.close()
 
-    def post(self, body: bytes, **headers: str) -> tuple[int, str]:
+    def post(self, body: bytes) -> tuple[int, str]:
         """Send one request; return status and text of the answer."""
-        self.connection.request("POST", "/wsman", body, {"Authorization": self.logon, **headers})
+        self.connection.request("POST", "/wsman", body, {"Authorization": self.logon} if self.logon else {})
         response = self.connection.getresponse()
         return response.status, response.read().decode()
+
+    def log_on_by_ntlm(self) -> None:
+        """Log the connection on; requests then bring no logon of their own."""
+        context = spnego.client(USER, PASSWORD, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+        token = context.step()
+        while token:
+            self.connection.request("POST", "/wsman", b"", {"Authorization": f"Negotiate {b64(token)}"})
+            response = self.connection.getresponse()
+            response.read()
+            answer = (response.getheader("WWW-Authenticate") or "").partition(" ")[2]
+            token = context.step(base64.b64decode(answer)) if answer else None
+        assert response.status == 200
+        self.logon = ""
 
     def ask(self, action: str, body: str = "", **fields: str) -> str:
         """Return the answer to a message that is answered with no fault."""

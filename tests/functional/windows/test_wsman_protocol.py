@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import socket
 import ssl
 import threading
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from cemops.lab.windows.command_line import CommandLine, CommandResult
+from cemops.lab.windows.wsman_logons import Account
 from cemops.lab.windows.wsman_names import CMD_SHELL, IDENTITY, SHELL, SOAP
-from tests.functional.windows.endpoint_bench import ADDRESS, Endpoint, PypsrpClient, endpoint
+from tests.functional.windows.endpoint_bench import ADDRESS, PASSWORD, Endpoint, PypsrpClient, endpoint
 from tests.functional.windows.raw_wsman import RawClient, code_of, message, receive_body, send_body, signal_body
 
 pytestmark = pytest.mark.slow
@@ -32,6 +35,10 @@ def running(tmp_path: Path) -> Iterator[Endpoint]:
 def raw(running: Endpoint) -> Iterator[RawClient]:
     with RawClient(running) as one:
         yield one
+
+
+def streams(answer: str) -> list[str]:
+    return re.findall(r"<rsp:Stream [^>]*>([^<]*)<", answer)
 
 
 def still_works(running: Endpoint) -> bool:
@@ -86,6 +93,7 @@ def test_what_the_endpoint_does_not_know_is_a_fault(raw: RawClient) -> None:
         b'<?xml version="1.0" encoding="no-such"?><a/>',
         f'<s:Envelope xmlns:s="{SOAP}"/>'.encode(),
         f'<s:Envelope xmlns:s="{SOAP}"><s:Header/><s:Body/></s:Envelope>'.encode(),
+        b"<!DOCTYPE x>" + message("Create", "<rsp:Shell/>"),
         message("Create", ""),
         message("Create", "<other/>"),
     ],
@@ -138,6 +146,42 @@ def test_a_logon_by_ntlm_is_the_connections_own(running: Endpoint, raw: RawClien
     raw.logon = ""
     assert raw.post(message("Create", "<rsp:Shell/>"))[0] == 401
     one.close()
+
+
+def test_a_refused_logon_ends_the_one_before(running: Endpoint, raw: RawClient) -> None:
+    raw.log_on_by_ntlm()
+    raw.open()
+    raw.logon = "Basic eDp4"
+    assert raw.post(message("Create", "<rsp:Shell/>"))[0] == 401
+    raw.logon = ""
+    assert raw.post(message("Create", "<rsp:Shell/>"))[0] == 401
+    assert (running.counts.logons, running.counts.failed_logons) == (1, 1)
+
+
+def test_a_user_cannot_use_the_shell_of_another(tmp_path: Path) -> None:
+    with (
+        endpoint(tmp_path, accounts=(Account("one", PASSWORD), Account("two", PASSWORD))) as running,
+        RawClient(running, "one") as one,
+        RawClient(running, "two") as two,
+    ):
+        shell = one.open()
+        assert two.fault("Delete", shell=shell) == NO_SHELL
+        one.ask("Delete", shell=shell)
+
+
+def test_dribbles_are_small_and_the_end_of_a_command_comes_alone(tmp_path: Path) -> None:
+    def handler(_line: CommandLine, _stdin: bytes) -> CommandResult:
+        return CommandResult(b"o" * 3000, b"e" * 3000, 7)
+
+    with endpoint(tmp_path, handler) as running, RawClient(running) as one:
+        running.behave(piece=4096)
+        shell = one.open()
+        command = one.command(shell)
+        one.ask("Send", send_body(command, b"", last=True), shell=shell)
+        answers = [one.ask("Receive", receive_body(command), shell=shell) for _ in range(3)]
+        sizes = [sum(len(base64.b64decode(text)) for text in streams(answer)) for answer in answers]
+        assert sizes == [4096, 1904, 0]
+        assert ["ExitCode>7<" in answer for answer in answers] == [False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from cemops.model.counting import counted
 from cemops.rendering.terminal import visible
@@ -27,16 +25,15 @@ def say_error(sentence: str) -> None:
 class ProgressLines:
     """Progress of work over hosts: a bar on a terminal, a plain line a host elsewhere."""
 
-    def __init__(self, progress: Progress | None, task: int) -> None:
-        self._progress = progress
-        self._task = task
+    def __init__(self, advance: Callable[[], None] | None) -> None:
+        self._advance = advance
 
     def done(self, sentence: str) -> None:
         """One more host is done."""
-        if self._progress is None:
+        if self._advance is None:
             say(sentence)
         else:
-            self._progress.advance(self._task)  # type: ignore[arg-type]  # rich's TaskID is an int
+            self._advance()
 
 
 @contextmanager
@@ -44,8 +41,13 @@ def progress(title: str, total: int) -> Iterator[ProgressLines]:
     """Show progress on stderr while the block runs."""
     if not sys.stderr.isatty():
         say(f"{title} ({counted(total, 'host')})")
-        yield ProgressLines(None, 0)
+        yield ProgressLines(None)
         return
+    # Imported where there is a terminal: it takes 30 ms, and most runs have none.
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield ProgressLines(bar, bar.add_task(title, total=total))
+        task = bar.add_task(title, total=total)
+        yield ProgressLines(lambda: bar.advance(task))

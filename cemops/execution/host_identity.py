@@ -12,7 +12,8 @@ from cryptography import x509
 
 from cemops.errors import PkiError
 from cemops.execution.estate_context import EstateContext
-from cemops.execution.ssh_connector import CONNECT_SECONDS, key_fingerprint
+from cemops.execution.ssh_connector import CONNECT_SECONDS
+from cemops.execution.ssh_host_keys import key_fingerprint
 from cemops.model.connections import Connection, SshConnection, WinrmConnection
 from cemops.model.estate import Estate
 from cemops.model.gateways import Gateway

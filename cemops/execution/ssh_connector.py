@@ -8,8 +8,6 @@ has a deadline. A sudo that wants a password is an error and never a prompt (``b
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import os
 import socket
@@ -31,6 +29,16 @@ from pyinfra.connectors.util import CommandOutput, make_unix_command_for_host
 from cemops.errors import CemopsError
 from cemops.execution.finished_program import FinishedProgram, checked_line
 from cemops.execution.ssh_exchange import exchange, exchange_bytes
+from cemops.execution.ssh_host_keys import (
+    HostKeyMismatchError,
+    KnownKey,
+    PinnedClient,
+    PinnedKey,
+    UnknownHostKeyError,
+    algorithms_of,
+    key_fingerprint,
+    same_kind,
+)
 from cemops.secret_store import SecretStore
 
 CONNECT_SECONDS = 10
@@ -45,58 +53,6 @@ _KEY_TYPES = 6
 
 # Without a handler paramiko's own messages, with tracebacks, land on stderr; every failure is told in our words below.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-class HostKeyMismatchError(paramiko.SSHException):
-    """The host presented a key that is not the declared one."""
-
-    def __init__(self, key: paramiko.PKey) -> None:
-        super().__init__(f"presented {key_fingerprint(key)} ({key.get_name()})")
-        self.key = key
-
-
-class UnknownHostKeyError(paramiko.SSHException):
-    """The known_hosts file has no key of the host."""
-
-    def __init__(self, key: paramiko.PKey) -> None:
-        super().__init__(f"presented {key_fingerprint(key)} ({key.get_name()})")
-        self.key = key
-
-
-def key_fingerprint(key: paramiko.PKey) -> str:
-    """Return the SHA-256 fingerprint as ``ssh-keygen -lf`` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-
-
-class _PinnedKey(paramiko.MissingHostKeyPolicy):
-    """Accepts exactly one host key."""
-
-    def __init__(self, fingerprint: str) -> None:
-        self._fingerprint = fingerprint
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        del client, hostname
-        if key_fingerprint(key) != self._fingerprint:
-            raise HostKeyMismatchError(key)
-
-
-class _KnownKey(paramiko.MissingHostKeyPolicy):
-    """Accepts no key that is not in the known_hosts file."""
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        del client, hostname
-        raise UnknownHostKeyError(key)
-
-
-class _PinnedClient(SSHClient):
-    """pyinfra's client (it honours ~/.ssh/config), with the host key policy taken out of the user's hands."""
-
-    def __init__(self, policy: paramiko.MissingHostKeyPolicy) -> None:
-        super().__init__()
-        self._cemops_policy = policy
-
-    def set_missing_host_key_policy(self, policy: Any) -> None:  # noqa: ANN401, ARG002 - paramiko's signature; ours always holds
-        super().set_missing_host_key_policy(self._cemops_policy)
 
 
 class ConnectorData(TypedDict):
@@ -196,10 +152,10 @@ class CheckedSSHConnector(SSHConnector):
             try:
                 return self._client({"keys": disabled})
             except (HostKeyMismatchError, UnknownHostKeyError, paramiko.BadHostKeyException) as error:
-                if isinstance(error, paramiko.BadHostKeyException) and _same_kind(error.key, error.expected_key):
+                if isinstance(error, paramiko.BadHostKeyException) and same_kind(error.key, error.expected_key):
                     raise  # the file has another key of this kind: no other kind may answer for it
                 first = first or error
-                disabled += _algorithms_of(error.key)
+                disabled += algorithms_of(error.key)
             except paramiko.ssh_exception.IncompatiblePeer:
                 if first is None:
                     raise
@@ -208,7 +164,7 @@ class CheckedSSHConnector(SSHConnector):
 
     def _client(self, disabled: Mapping[str, list[str]]) -> SSHClient:
         host_key = self._datum("host_key")
-        client = _PinnedClient(_PinnedKey(host_key) if host_key else _KnownKey())
+        client = PinnedClient(PinnedKey(host_key) if host_key else KnownKey())
         known_hosts = os.devnull if host_key else self._datum("known_hosts")
         try:
             client.connect(  # type: ignore[no-untyped-call]  # pyinfra's client has no annotations
@@ -322,16 +278,6 @@ class CheckedSSHConnector(SSHConnector):
 
     def _print_line(self, stream: str, line: str) -> None:
         echo(f"{self.host.print_prefix}{line if stream == 'stdout' else format_text(line, 'red')}", err=True)
-
-
-def _same_kind(one: paramiko.PKey, other: paramiko.PKey) -> bool:
-    return one.get_name() == other.get_name()
-
-
-def _algorithms_of(key: paramiko.PKey) -> list[str]:
-    """Return the names under which this kind of key is negotiated."""
-    name = key.get_name()
-    return ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] if name == "ssh-rsa" else [name]
 
 
 def _private_key(path: Path, passphrase: SecretStr | None) -> paramiko.PKey:

@@ -5,6 +5,7 @@ In a process of its own, because gevent patches a process for good. Reads one JS
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import sys
@@ -27,6 +28,8 @@ from cemops.execution import ssh_connector  # noqa: E402 - after gevent's patch
 def _run(host: Host, step: dict[str, Any]) -> dict[str, Any]:
     stdin = "x" * step["stdin"] if step.get("stdin") else None
     try:
+        if "program" in step:
+            return _run_program(host, step)
         succeeded, output = host.run_shell_command(
             StringCommand(step["command"]), _stdin=stdin, _timeout=step.get("timeout"), _sudo=step.get("sudo", False)
         )
@@ -37,6 +40,19 @@ def _run(host: Host, step: dict[str, Any]) -> dict[str, Any]:
         "stdout": step.get("whole", True) and output.stdout,
         "stderr": output.stderr,
         "length": len(output.stdout),
+    }
+
+
+def _run_program(host: Host, step: dict[str, Any]) -> dict[str, Any]:
+    """Run a Windows machine's command line as it is."""
+    connector = host.connector
+    assert isinstance(connector, ssh_connector.CheckedSSHConnector)
+    finished = connector.run_program(step["program"], base64.b64decode(step["content"]), step.get("timeout") or 30)
+    return {
+        "code": finished.exit_code,
+        "stdout": base64.b64encode(finished.stdout).decode(),
+        "stderr": base64.b64encode(finished.stderr).decode(),
+        "complaint": connector.last_complaint,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
@@ -328,3 +329,41 @@ def test_a_sudo_that_wants_a_password_fails_and_never_asks(server: SshServer, ho
     assert (result["succeeded"], result["stderr"]) == (False, "sudo: a password is required")
     assert "password:" not in stderr.replace("a password is required", "")
     assert answer["commands"] == 1
+
+
+# --- what a Windows machine's sshd is asked to run --------------------------------------------------------------
+
+
+def run_program(server: SshServer, line: str, content: bytes, **step: Any) -> dict[str, Any]:
+    """Run a command line as ``cemops.execution.powershell`` does."""
+    return run_one(server, "", program=line, content=base64.b64encode(content).decode(), **step)
+
+
+@pytest.mark.parametrize("content", [b"", b"no line break", b"\xff\x00\r\n" * 300_000])
+def test_a_program_gets_and_gives_bytes_as_they_are(server: SshServer, home: Path, content: bytes) -> None:
+    assert home.exists()
+    result = run_program(server, "cat; printf 'said\\n' >&2; exit 3", content)
+    assert base64.b64decode(result["stdout"]) == content
+    assert (result["code"], result["complaint"]) == (3, "said")
+
+
+def test_nothing_is_put_around_a_windows_command_line(server: SshServer, home: Path) -> None:
+    assert home.exists()
+    line = "tr '\\0' '|' </proc/$$/cmdline"
+    result = run_program(server, line, b"")
+    shell, option, ran = base64.b64decode(result["stdout"]).decode().rstrip("|").split("|", 2)
+    assert (shell.endswith("sh"), option, ran) == (True, "-c", line)
+
+
+def test_a_program_without_end_meets_its_deadline(server: SshServer, home: Path) -> None:
+    assert home.exists()
+    result = run_program(server, "sleep 9", b"", timeout=1)
+    assert result["error"] == "TimeoutError"
+    assert f"127.0.0.1:{server.port} did not end the command within 1 s" in result["text"]
+
+
+def test_a_windows_command_line_that_is_too_long_is_refused(server: SshServer, home: Path) -> None:
+    assert home.exists()
+    result = run_program(server, "x" * 8192, b"")
+    assert result["error"] == "OSError"
+    assert "8191" in result["text"]

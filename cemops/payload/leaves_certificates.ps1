@@ -53,14 +53,15 @@ function Get-KeyFile($certificate) {
 # SIDs of those who may read a file, by its access list as it is: groups are not resolved to members.
 function Get-Readers([string]$path) {
     $access = [IO.File]::GetAccessControl($path, [Security.AccessControl.AccessControlSections]::Access)
-    $readers = New-Object Collections.Generic.List[string]
+    $known = New-Object Collections.Generic.List[string]
     foreach ($rule in $access.GetAccessRules($true, $true, [Security.Principal.SecurityIdentifier])) {
         if ($rule.AccessControlType -ne [Security.AccessControl.AccessControlType]::Allow) { continue }
         # The right to read data, or the generic rights to read (0x80000000) or to do all (0x10000000).
         if (([int]$rule.FileSystemRights -band 0x90000001) -eq 0) { continue }
-        if (-not $readers.Contains($rule.IdentityReference.Value)) { $readers.Add($rule.IdentityReference.Value) }
+        if ($known.Contains($rule.IdentityReference.Value)) { continue }
+        $known.Add($rule.IdentityReference.Value)
+        $rule.IdentityReference.Value
     }
-    return , $readers.ToArray()
 }
 
 # An account as Windows' service list, an operator or a SID names it.
@@ -88,7 +89,7 @@ function Get-StoreLeaf($store) {
                 $readers = $null
                 if ($certificate.HasPrivateKey) {
                     $file = Get-KeyFile $certificate
-                    try { if ($null -ne $file) { $readers = Get-Readers $file } } catch [UnauthorizedAccessException] { $readers = $null }
+                    try { if ($null -ne $file) { $readers = @(Get-Readers $file) } } catch [UnauthorizedAccessException] { $readers = $null }
                 }
                 $null = $entries.Add([ordered]@{
                         der = [Convert]::ToBase64String($certificate.RawData); has_private_key = $certificate.HasPrivateKey
@@ -132,7 +133,7 @@ function Get-KeyFileOf([string]$store, [string]$thumbprint) {
 
 function Test-KeyReaderLeaf($store, $thumbprint, $account) {
     $wanted = (Resolve-Sid $account).Value
-    foreach ($reader in (Get-Readers (Get-KeyFileOf $store $thumbprint))) { if (Test-Ordinal $reader $wanted) { return $true } }
+    foreach ($reader in @(Get-Readers (Get-KeyFileOf $store $thumbprint))) { if (Test-Ordinal $reader $wanted) { return $true } }
     return $false
 }
 

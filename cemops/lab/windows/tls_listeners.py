@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from cemops.lab.tls_server import MAX_REQUEST, Identity, answer_requests
 
-ANY_ADDRESS = "0.0.0.0"  # noqa: S104  the text in a table; the stand-in's loopback address is listened on
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # the text in a table; the stand-in's loopback address is listened on
 _HANDSHAKE_SECONDS = 15.0
 _RECONCILE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.1

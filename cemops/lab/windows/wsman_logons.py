@@ -131,7 +131,7 @@ class Negotiation:
             token = base64.b64decode(credentials, validate=True)
             with self._accounts.shown_to_ntlm():
                 answer = self._context.step(token)
-        except Exception:  # noqa: BLE001  a garbled token fails in pyspnego in a dozen ways: each is a refused logon
+        except Exception:  # noqa: BLE001  # a garbled token fails in a dozen ways: each is a refused logon
             return Step(refused=True)
         if not self._context.complete:
             return Step(token=answer)

@@ -30,8 +30,8 @@ class _Wrapped(Protocol):
 class SealingContext(Protocol):
     """A finished logon, as pyspnego has it."""
 
-    def wrap_winrm(self, data: bytes) -> _Wrapped: ...  # noqa: D102  pyspnego's
-    def unwrap_winrm(self, header: bytes, data: bytes) -> bytes: ...  # noqa: D102  pyspnego's
+    def wrap_winrm(self, data: bytes) -> _Wrapped: ...  # noqa: D102  # pyspnego's
+    def unwrap_winrm(self, header: bytes, data: bytes) -> bytes: ...  # noqa: D102  # pyspnego's
 
 
 def is_sealed(content_type: str) -> bool:
@@ -45,7 +45,7 @@ def unseal(body: bytes, context: SealingContext) -> bytes:
     if found is None:
         raise wsman_faults.bad_message("it is not sealed as it says")
     length, payload = int(found[1]), found[2]
-    header_length = struct.unpack("<I", payload[:4])[0] if len(payload) > 4 else 0  # noqa: PLR2004  octets of a number
+    header_length = struct.unpack("<I", payload[:4])[0] if len(payload) > 4 else 0  # noqa: PLR2004  # octets of a number
     try:
         message = context.unwrap_winrm(payload[4 : 4 + header_length], payload[4 + header_length :])
     except Exception as error:  # what pyspnego raises is not one family

@@ -73,7 +73,7 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             self.server.drop(self.request)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Say nothing: requests hold what nobody should read in a log."""
 
     def do_POST(self) -> None:
@@ -248,7 +248,7 @@ class WsmanServer(ThreadingHTTPServer):
         _shut(connection)
         connection.close()
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  the base class's parameters
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the base's parameters
         """Let a client that vanished, or cannot do TLS, go; an error of the stand-in goes to the log, without data."""
         error = sys.exc_info()[1]
         if isinstance(error, OSError):  # ssl.SSLError is one

@@ -66,7 +66,7 @@ class ShellCommand:
                 return
         try:
             result = self._handler(self.line, bytes(self._input))
-        except Exception as error:  # noqa: BLE001  what a handler raises is the command's failure, not the endpoint's
+        except Exception as error:  # noqa: BLE001  # the command's failure, not the endpoint's
             result = CommandResult(b"", _CRASHED + type(error).__name__.encode() + b"\n", 1)
         self.finish(result)
 

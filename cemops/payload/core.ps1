@@ -15,7 +15,7 @@ function Test-Base64($value) {
 }
 function Test-Choice($value, $choices) {
     if (-not ($value -is [string])) { return $false }
-    foreach ($choice in $choices.Split([char[]]'|')) {
+    foreach ($choice in $choices.Split([char[]]'|', 99)) {
         if (Test-Text $choice $value) { return $true }
     }
     return $false
@@ -53,7 +53,7 @@ function Assert-Field($value, $type, $where) {
 # Rules are words name=type; name?=type may be missing; a type with | is a choice; 'value' is checked by its kind, afterwards.
 function Assert-Fields($thing, $rules, $where) {
     $known = New-Object Collections.ArrayList
-    foreach ($rule in $rules.Split([char[]]' ')) {
+    foreach ($rule in $rules.Split([char[]]' ', 99)) {
         $parts = $rule.Split([char[]]'=', 2)
         $field = $parts[0].TrimEnd([char]63)
         $null = $known.Add("$field")

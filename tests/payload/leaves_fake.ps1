@@ -96,7 +96,7 @@ function Get-FakeRegistryTree($key) {
             foreach ($value in $entry.Value.GetEnumerator()) { $values.Add($value.Key, $value.Value) }
         } elseif ($entry.Key.StartsWith($start, [StringComparison]::Ordinal)) {
             $found = $true
-            $child = $entry.Key.Substring($start.Length).Split([char[]]'\')[0]
+            $child = $entry.Key.Substring($start.Length).Split([char[]]'\', 2)[0]
             if (-not $keys.ContainsKey($child)) { $keys.Add($child, (Get-FakeRegistryTree ($start + $child))) }
         }
     }
@@ -325,7 +325,7 @@ function Get-FolderLeaf($path, $content_below, $hash_only) {
     foreach ($entry in $FakeWorld['files'].GetEnumerator()) {
         if ($entry.Key.StartsWith($start, [StringComparison]::Ordinal)) {
             $known = $true
-            $parts = $entry.Key.Substring($start.Length).Split([char[]]'\')
+            $parts = $entry.Key.Substring($start.Length).Split([char[]]'\', 2)
             if ($parts.Length -gt 1) {
                 if (-not $folders.Contains($parts[0])) { $null = $folders.Add($parts[0]) }
             } else {
@@ -338,7 +338,7 @@ function Get-FolderLeaf($path, $content_below, $hash_only) {
     foreach ($folder in $FakeWorld['folders']) {
         if ($folder.StartsWith($start, [StringComparison]::Ordinal)) {
             $known = $true
-            $name = $folder.Substring($start.Length).Split([char[]]'\')[0]
+            $name = $folder.Substring($start.Length).Split([char[]]'\', 2)[0]
             if (-not $folders.Contains($name)) { $null = $folders.Add($name) }
         }
     }

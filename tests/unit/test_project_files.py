@@ -126,7 +126,7 @@ def test_the_versions_agree() -> None:
     assert f"{version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", ["setup", "lab", "test", "check", "bench"])
+@pytest.mark.parametrize("target", ["setup", "lab", "test", "check", "bench", "payload"])
 def test_the_makefile_has_the_contract_targets(target: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)

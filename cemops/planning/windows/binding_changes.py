@@ -24,7 +24,7 @@ def endpoint_changes(situation: Situation, bound: ToBind) -> WindowsPlan:
     change = certificate_change(situation, bound)
     current, exact = situation.current, situation.exact
     restore: tuple[PayloadAction, ...] = ()
-    if current is not None and situation.in_use:
+    if current is not None and situation.in_use and situation.machine.serves(current):
         restore = (
             remove_certificate(situation.endpoint, bound.thumbprint, change.id)
             if exact is None
@@ -117,10 +117,10 @@ def take_changes(situation: Situation) -> WindowsPlan:
 
 
 def _taking(situation: Situation, change: str) -> tuple[tuple[PayloadAction, ...], tuple[PayloadAction, ...]]:
-    taken = situation.taken
+    http_sys, taken = situation.machine.http_sys, situation.taken
     return (
         tuple(remove_binding(one, change) for one in taken),
-        tuple(add_binding(one, change) for one in reversed(taken)),
+        tuple(add_binding(one, change) for one in reversed(taken) if not http_sys.contested(one)),
     )
 
 

@@ -6,11 +6,13 @@ Certificates and new bindings come first, removals last. A plan with errors has 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from cemops.model.certificates import CertificateFacts
 from cemops.planning.changes import PlanWarning
 from cemops.planning.windows.closings import closings, plan_closings
-from cemops.planning.windows.desired import DesiredBinding
+from cemops.planning.windows.desired import DesiredBinding, Purpose
 from cemops.planning.windows.endpoints import SiteBinding, catch_all, endpoint_of, endpoint_of_entry, of_iis
 from cemops.planning.windows.http_binding import plan_http_binding
 from cemops.planning.windows.machine import Machine
@@ -19,16 +21,16 @@ from cemops.planning.windows.plan import PayloadAction, WindowsPlan, merged
 from cemops.planning.windows.situation import Outcome
 from cemops.planning.windows.tls_binding import plan_tls_binding
 
+Outcomes = Mapping[Purpose, tuple[Placed, Outcome]]
+
 
 def plan_bindings(machine: Machine, desired: tuple[DesiredBinding, ...], new_site: str | None = None) -> WindowsPlan:
     """Plan the declared bindings of a machine; ``new_site``: the folder of the first one's site, to be made."""
     errors = (*_same_port(desired), *_no_site(machine, desired, made=new_site is not None))
     if errors:
         return WindowsPlan(errors=errors)
-    outcomes = {
-        placed.desired.purpose: (placed, _outcome(machine, placed, new_site if placed.desired is desired[0] else None))
-        for placed in place(desired, machine.observed)
-    }
+    first = _outcomes(machine, desired, new_site)
+    outcomes = _outcomes(replace(machine, arriving=_arriving(first)), desired, new_site)
     gone = closings(machine, outcomes)
     removed = {closing.binding for closing in gone}
     parts = (
@@ -39,13 +41,31 @@ def plan_bindings(machine: Machine, desired: tuple[DesiredBinding, ...], new_sit
     return without_half(merged(parts))
 
 
+def _outcomes(machine: Machine, desired: tuple[DesiredBinding, ...], new_site: str | None) -> Outcomes:
+    return {
+        placed.desired.purpose: (placed, _outcome(machine, placed, new_site if placed.desired is desired[0] else None))
+        for placed in place(desired, machine.observed)
+    }
+
+
+def _arriving(outcomes: Outcomes) -> tuple[CertificateFacts, ...]:
+    """Return what the plans of the bindings import: one purpose's certificate may be what another looks for."""
+    return tuple(
+        placed.desired.material.facts
+        for placed, outcome in outcomes.values()
+        if placed.desired.material is not None
+        and placed.desired.material.facts is not None
+        and any(action.op == "certificate.import_pfx" for action in outcome.plan.actions)
+    )
+
+
 def without_half(plan: WindowsPlan) -> WindowsPlan:
     """Return a plan whose actions stand each once, and none at all beside errors."""
     if plan.errors:
         return WindowsPlan(changes=plan.changes, errors=plan.errors, warnings=plan.warnings, cut_off=plan.cut_off)
     return WindowsPlan(
         changes=plan.changes,
-        actions=_once(plan.actions),
+        actions=tuple(sorted(_once(plan.actions), key=lambda action: not action.op.startswith("certificate."))),
         restore=plan.restore,
         warnings=plan.warnings,
         cut_off=plan.cut_off,
@@ -102,11 +122,9 @@ def _left(
 
 def _reports(machine: Machine, outcomes: Iterable[tuple[Placed, Outcome]]) -> Iterator[PlanWarning]:
     """Report what is odd and left alone: entries that no binding uses, bindings that stand twice."""
-    for binding, count in Counter(machine.http_sys.bindings()).items():
-        if count > 1:
-            yield PlanWarning(
-                "duplicate-binding", f"{binding} stands {count} times in IIS: remove all but one", "SS-05"
-            )
+    twice = {one.identity: one for one in machine.http_sys.bindings() if machine.http_sys.stands_twice(one)}
+    for binding in twice.values():
+        yield PlanWarning("duplicate-binding", f"{binding} stands more than once in IIS: remove all but one", "SS-05")
     ours = {
         endpoint_of(placed.binding or catch_all("https", placed.desired.port))
         for placed, outcome in outcomes

@@ -139,11 +139,11 @@ def _needed(own: Endpoint, answering: SslEntry | None) -> Iterable[Endpoint]:
 
 def _remove(machine: Machine, closing: Closing) -> WindowsPlan:
     binding = closing.binding.binding
-    twice = sum(one == closing.binding for one in machine.http_sys.bindings()) > 1
-    if twice:
+    if machine.http_sys.stands_twice(closing.binding):
         return WindowsPlan(
             errors=(f"{closing.binding} is there twice, and cannot be removed: remove one of the two in IIS",)
         )
+    restorable = closing.known and not machine.http_sys.contested(closing.binding)
     entry = machine.http_sys.answering(binding) if is_tls(binding) else None
     held = None if entry is None else of_entry(machine, entry)
     change = Change(
@@ -162,7 +162,7 @@ def _remove(machine: Machine, closing: Closing) -> WindowsPlan:
     return WindowsPlan(
         changes=(change,),
         actions=(remove_binding(closing.binding, change.id),) if closing.known else (),
-        restore=(add_binding(closing.binding, change.id),) if closing.known else (),
+        restore=(add_binding(closing.binding, change.id),) if restorable else (),
         cut_off=(f"{where}: {closing.clients} lose this port{certificate}",),
     )
 
@@ -182,5 +182,5 @@ def _forget(machine: Machine, entry: SslEntry, closing: Closing) -> WindowsPlan:
     return WindowsPlan(
         changes=(change,),
         actions=(remove_certificate(endpoint, entry.thumbprint, change.id),) if closing.known else (),
-        restore=(set_back(entry, change.id),) if closing.known else (),
+        restore=(set_back(entry, change.id),) if closing.known and machine.serves(entry) else (),
     )

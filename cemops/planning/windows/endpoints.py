@@ -39,6 +39,11 @@ class SiteBinding:
     def __str__(self) -> str:
         return f"{self.binding.protocol} {self.binding.information} of the site {self.site}"
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What IIS knows it by; two bindings of one identity cannot be told apart in a removal."""
+        return self.site.casefold(), self.binding.protocol.lower(), self.binding.information.lower()
+
 
 def is_tls(binding: IisBinding) -> bool:
     """Tell whether a binding is HTTPS and has a port."""
@@ -105,6 +110,16 @@ class HttpSys:
         for site in self.sites.values():
             for binding in site.bindings:
                 yield SiteBinding(site.name, binding)
+
+    def contested(self, binding: SiteBinding) -> bool:
+        """Tell whether another site has the same binding: only one of the two can start, and none is added again."""
+        return any(
+            other.identity[1:] == binding.identity[1:] for other in self.bindings() if other.site != binding.site
+        )
+
+    def stands_twice(self, binding: SiteBinding) -> bool:
+        """Tell whether a site has a binding more than once."""
+        return sum(other.identity == binding.identity for other in self.bindings()) > 1
 
     def entry(self, endpoint: Endpoint) -> SslEntry | None:
         """Return the entry of exactly this endpoint."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from cemops.model.certificates import CertificateFacts
-from cemops.model.windows_observed import ObservedWindows, SslEntry
+from cemops.model.windows_observed import ObservedWindows, SslEntry, StoredCertificateFound
 from cemops.planning.windows.endpoints import HttpSys
 from cemops.planning.windows.server_certificate import thumbprints
 
@@ -22,11 +22,19 @@ class Machine:
     now: datetime
     gateway_thumbprints: Mapping[str, str] = field(default_factory=dict)
     """Thumbprints that no site may serve, and whose they are (NS-04)."""
+    arriving: tuple[CertificateFacts, ...] = ()
+    """Certificates that this very plan imports into My: they count as stored for every purpose but their own."""
 
     @cached_property
     def http_sys(self) -> HttpSys:
         """What IIS and http.sys say together."""
         return HttpSys(self.observed)
+
+    @property
+    def coming(self) -> tuple[StoredCertificateFound, ...]:
+        """What My holds once this plan is done."""
+        arriving = (StoredCertificateFound(facts, has_private_key=True) for facts in self.arriving)
+        return (*self.observed.personal(), *arriving)
 
     def certificate_of(self, entry: SslEntry) -> CertificateFacts | None:
         """Return the certificate that an entry names, where it is in the computer's store My."""

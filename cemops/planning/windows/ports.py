@@ -67,7 +67,7 @@ def port_problems(http_sys: HttpSys, placed: Placed, binding: IisBinding) -> Win
                 f"port {desired.port} of {desired.purpose} is taken by {holder}: declare another port, or "
                 f"{repair} (SS-05)"
             )
-        elif sum(one == holder for one in http_sys.bindings()) > 1:
+        elif http_sys.stands_twice(holder):
             return WindowsPlan(errors=(f"{holder} is there twice, and cannot be taken: remove one of the two in IIS",))
     if placed.binding is None:
         return WindowsPlan(errors=tuple(problems))

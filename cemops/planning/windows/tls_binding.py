@@ -86,6 +86,8 @@ def _declared(situation: Situation, new_site: str | None) -> Outcome:
         return Outcome(WindowsPlan(errors=(f"{where}: {problem}",)))
     held = None if situation.current is None else situation.current.thumbprint
     choice = choose_for_server(desired.material, machine.observed.personal(), held, machine.now)
+    if choice.source != "deliver":
+        choice = choose_for_server(desired.material, machine.coming, held, machine.now)
     problems = (*(choice.reasons if choice.source == "refuse" else ()), *_a_gateways(machine, choice))
     if problems:
         return Outcome(WindowsPlan(errors=tuple(f"{where}: {problem}" for problem in problems)))
@@ -121,7 +123,7 @@ def _there(situation: Situation) -> ToBind | None:
             return of_entry(machine, entry)
     if placed.desired.material is None:
         return None
-    facts = stored_for_server(placed.desired.material, machine.observed.personal(), machine.now)
+    facts = stored_for_server(placed.desired.material, machine.coming, machine.now)
     return None if facts is None else of_facts(facts)
 
 

@@ -66,9 +66,9 @@ class WinrmShell:
             deadline = monotonic() + seconds
             protocol, shell = self._opened()
             with translated(self.target, _UNKNOWN):
+                protocol.wait_at_most(OPERATION_SECONDS)
                 self._signal_ended(protocol, shell)
                 self.commands += 1
-                protocol.wait_at_most(OPERATION_SECONDS)
                 command = protocol.run_command(
                     shell, program, (arguments,) if arguments else (), console_mode_stdin=False, skip_cmd_shell=True
                 )

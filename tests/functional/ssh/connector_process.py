@@ -23,11 +23,15 @@ from pyinfra.api.inventory import Inventory  # noqa: E402 - after gevent's patch
 from pyinfra.api.state import State  # noqa: E402 - after gevent's patch
 
 from cemops.execution import ssh_connector  # noqa: E402 - after gevent's patch
+from cemops.execution.powershell import run_payload  # noqa: E402 - after gevent's patch
 
 
 def _run(host: Host, step: dict[str, Any]) -> dict[str, Any]:
     stdin = "x" * step["stdin"] if step.get("stdin") else None
     try:
+        if "payload" in step:
+            stdout = run_payload(host, base64.b64decode(step["content"]), step["payload"])
+            return {"stdout": base64.b64encode(stdout).decode()}
         if "program" in step:
             return _run_program(host, step)
         succeeded, output = host.run_shell_command(

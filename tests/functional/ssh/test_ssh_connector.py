@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cemops.payload.assembly import BOOTSTRAP_COMMAND
 from tests.functional.probe_bench import free_port
 from tests.functional.ssh.ssh_server import KINDS, PASSPHRASE, SshServer, make_key, ssh_server, user_name
 
@@ -367,3 +368,14 @@ def test_a_windows_command_line_that_is_too_long_is_refused(server: SshServer, h
     result = run_program(server, "x" * 8192, b"")
     assert result["error"] == "OSError"
     assert "8191" in result["text"]
+
+
+def test_the_payload_is_one_process_of_powershell_on_a_windows_machines_sshd(server: SshServer, home: Path) -> None:
+    stub = server.folder / "bin" / "powershell.exe"
+    stub.write_text(f"#!/bin/sh\nprintf '%s\\n' powershell.exe \"$@\" >'{home}/line'\ncat\n", "utf-8")
+    stub.chmod(0o755)
+    content = base64.b64encode(b"\xff\x00\n" * 1000).decode()
+    answer = connect(data_of(server), {"command": "", "payload": 30, "content": content})
+    assert answer["results"] == [{"stdout": content}]
+    assert (home / "line").read_text("utf-8").split() == BOOTSTRAP_COMMAND.split()
+    assert answer["commands"] == 1

@@ -11,6 +11,7 @@ import pytest
 
 from cemops.execution.winrm_shell import INPUT_BYTES
 from cemops.lab.windows.command_line import CommandLine, CommandResult
+from cemops.payload.assembly import BOOTSTRAP_COMMAND
 from tests.functional.winrm.windows_files import ENGINES, handler, script_of
 from tests.functional.winrm.winrm_bench import PASSWORD, Endpoint, Pair, connect, endpoint, make_pair
 
@@ -179,6 +180,14 @@ def test_a_command_that_ends_before_it_read_its_input_keeps_its_answer(pair: Pai
     with endpoint(pair, lambda _line, _stdin: CommandResult(b"enough", b"", 3)) as running:
         answer = connect(running.data(tmp_path), {"program": "x", "content": encoded("much")})
     assert (answer["results"][0]["code"], answer["results"][0]["stdout"]) == (3, encoded("enough"))
+
+
+def test_the_payload_is_one_process_with_bytes_on_both_sides(running: Endpoint, tmp_path: Path) -> None:
+    content = base64.b64encode(b"\xff\x00\n" * 1000).decode()
+    answer = connect(running.data(tmp_path), {"payload": 30, "content": content})
+    assert answer["results"][0]["stdout"] == content
+    assert [line.text for line in running.lines] == [BOOTSTRAP_COMMAND]
+    assert (answer["counts"]["commands"], answer["counts"]["requests"]) == (1, 7)
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from pyinfra.api.state import State  # noqa: E402 - after gevent's patch
 from winrm import transport  # noqa: E402 - after gevent's patch
 
 from cemops.execution import winrm_endpoint, winrm_shell  # noqa: E402 - after gevent's patch
+from cemops.execution.powershell import run_payload  # noqa: E402 - after gevent's patch
 from cemops.execution.winrm_connector import WinrmConnector  # noqa: E402 - after gevent's patch
 
 
@@ -49,6 +50,15 @@ def _run(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
             "stderr": base64.b64encode(finished.stderr).decode(),
             "complaint": connector.last_complaint,
         }
+    if "shell" in step:
+        succeeded, output = connector.run_shell_command(StringCommand(step["shell"]), **step.get("arguments", {}))
+        return {"succeeded": succeeded, "stdout": output.stdout, "stderr": output.stderr}
+    return _special(connector, step, content)
+
+
+def _special(connector: WinrmConnector, step: dict[str, Any], content: bytes) -> dict[str, Any]:
+    if "payload" in step:
+        return {"stdout": base64.b64encode(run_payload(connector.host, content, step["payload"])).decode()}
     if "together" in step:
         workers = [
             gevent.spawn(connector.run_program, "echo", f"{number}".encode(), 30) for number in range(step["together"])
@@ -57,14 +67,9 @@ def _run(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
         return {"outputs": [worker.value.stdout.decode() for worker in workers]}
     if "put" in step:
         return {"done": connector.put_file(BytesIO(content), step["put"])}
-    if "get" in step:
-        received = BytesIO()
-        connector.get_file(step["get"], received)
-        return {"content": base64.b64encode(received.getvalue()).decode()}
-    succeeded, output = connector.run_shell_command(
-        StringCommand(step["shell"]), print_output=step.get("print", False), **step.get("arguments", {})
-    )
-    return {"succeeded": succeeded, "stdout": output.stdout, "stderr": output.stderr}
+    received = BytesIO()
+    connector.get_file(step["get"], received)
+    return {"content": base64.b64encode(received.getvalue()).decode()}
 
 
 def _step(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:

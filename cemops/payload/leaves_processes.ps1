@@ -90,7 +90,10 @@ function Register-DeadManLeaf($token, $seconds, $bytes) {
     $action.Path = "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe"
     $action.Arguments = "-NoProfile -NonInteractive -EncodedCommand $command"
     # 6: make or replace; 5: as a service account, without a password.
-    $null = $service.GetFolder('\').RegisterTaskDefinition((Get-TaskName $token), $task, 6, 'SYSTEM', $null, 5)
+    try { $null = $service.GetFolder('\').RegisterTaskDefinition((Get-TaskName $token), $task, 6, 'SYSTEM', $null, 5) } catch {
+        Unregister-DeadManLeaf $token
+        throw
+    }
 }
 
 function Unregister-DeadManLeaf($token) {
@@ -117,6 +120,7 @@ function Start-DeadManLeaf($token) {
 
 # Both outputs are read while the program runs, so that it never waits for a full pipe.
 function Start-Program([string]$program, [string]$arguments) {
+    if (-not [IO.File]::Exists($program)) { throw "there is no program $program" }
     $information = New-Object Diagnostics.ProcessStartInfo $program, $arguments
     $information.UseShellExecute = $false
     $information.CreateNoWindow = $true

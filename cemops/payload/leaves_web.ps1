@@ -71,18 +71,19 @@ function Add-SiteLeaf($site, $path, $protocol, $information, $ssl_flags) {
     } finally { $manager.Dispose() }
 }
 
-# IIS takes a moment to see a new site, and to start one: ten seconds, then its own error.
+# IIS takes a moment to see a new site, and to start one: ten seconds, then what it said last.
 function Start-SiteLeaf($site) {
+    $said = ''
     for ($try = 1; $true; $try++) {
         $manager = New-ServerManager
         try {
             $found = Find-ManagedSite $manager $site
             $state = Get-SiteState $found
             if (Test-Ordinal $state 'Started') { return }
-            if ($try -ge 20) { throw "site $site does not start: it is $state" }
+            if ($try -ge 20) { throw "site $site does not start, it is ${state}: $said" }
             if (-not (Test-Ordinal $state 'Starting')) { $null = $found.Start() }
         } catch [Runtime.InteropServices.COMException] {
-            if ($try -ge 20) { throw }
+            $said = $_.Exception.GetBaseException().Message
         } finally { $manager.Dispose() }
         [Threading.Thread]::Sleep(500)
     }

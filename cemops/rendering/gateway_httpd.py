@@ -1,4 +1,7 @@
-"""The configuration of stock Apache httpd as an Internet gateway (layout ``httpd``)."""
+"""The configuration of Apache httpd as an Internet gateway: stock httpd on Linux, the vendor's ``smp-7`` on Windows.
+
+One template for both, so that what keeps strangers out is written once.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,9 @@ _MODULES = (
     ("proxy_connect_module", "mod_proxy_connect.so"),
 )
 
+_NOT_ON_WINDOWS = frozenset({"mpm_event_module", "unixd_module"})
+"""Windows' httpd has its own MPM built in, and no Unix to be."""
+
 _PROTOCOLS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 
@@ -48,6 +54,14 @@ class TunnelTarget(Protocol):
     def host(self) -> str: ...  # noqa: D102 - an attribute, described by its class
     @property
     def port(self) -> int: ...  # noqa: D102 - as above
+
+
+@dataclass(frozen=True)
+class WindowsFolders:
+    """Where client CAs and CRLs lie on Windows: folders of single files, found by the hash in a file's name (IG-10)."""
+
+    client_ca: str
+    client_crl: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,8 @@ class HttpdInputs:
     """Default ``ROOT/run/httpd.pid``."""
     log_dir: str | None = None
     """Default ``ROOT/logs``; gets ``access.log`` and ``error.log``."""
+    windows: WindowsFolders | None = None
+    """Set for Windows: no ``release_dir``, no account, one child. Paths are written with forward slashes."""
     idle_seconds: int = IDLE_SECONDS
     dial_seconds: int = DIAL_SECONDS
 
@@ -112,14 +128,18 @@ def render_httpd_conf(inputs: HttpdInputs) -> str:
         "pid_file": inputs.pid_file or f"{run_dir}/httpd.pid",
         "run_dir": run_dir,
         "mutex": f"file:{run_dir}",
-        "modules": [(name, f"{inputs.modules_dir}/{file}") for name, file in _MODULES],
+        "modules": [
+            (name, f"{inputs.modules_dir}/{file}")
+            for name, file in _MODULES
+            if not (inputs.windows and name in _NOT_ON_WINDOWS)
+        ],
         "error_log": f"{log_dir}/error.log",
         "access_log": f"{log_dir}/access.log",
         "listen": [_listen_address(address, port) for address, port in inputs.listen],
         "virtual_host": [_virtual_host_address(address, port) for address, port in inputs.listen],
         "protocols": _protocols(inputs.tls),
-        "client_ca": f"{inputs.release_dir}/client-ca.pem",
-        "client_crl": f"{inputs.release_dir}/client-crl.pem",
+        "client_ca": inputs.windows.client_ca if inputs.windows else f"{inputs.release_dir}/client-ca.pem",
+        "client_crl": inputs.windows.client_crl if inputs.windows else f"{inputs.release_dir}/client-crl.pem",
         "ports": sorted({target.port for target in inputs.targets}),
     }
     return render_template("gateway/httpd.conf.j2", values)

@@ -37,6 +37,8 @@ _REPLACED = {
     "iex": "it runs data",
     "join-path": "it asks for the drive, which may be missing",
 }
+_NEWER = {"hashdata", "tohexstring", "fromhexstring", "tounixtimemilliseconds", "tounixtimeseconds", "getrelativepath"}
+_MOST_ARGUMENTS = {"move": 2, "contains": 1, "replace": 3}
 _ASSIGNED_BY_POWERSHELL = {"input", "args", "error", "host", "home", "pid", "matches", "this", "profile", "pshome"}
 _ASSIGNED_BY_POWERSHELL |= {"true", "false", "null", "executioncontext", "shellid", "psitem", "psboundparameters"}
 
@@ -164,6 +166,25 @@ def _native(root: Node) -> Iterator[Finding]:
             yield node, "5.1 throws at a program's first line on standard error unless the preference is Continue"
 
 
+def _framework(root: Node) -> Iterator[Finding]:
+    for name, arguments, node in tree.method_calls(root):
+        if name in _NEWER or len(arguments) > _MOST_ARGUMENTS.get(name, len(arguments)):
+            yield node, f".NET Framework 4.5, under PowerShell 5.1, has no such {name}"
+
+
+def _stray(root: Node) -> Iterator[Finding]:
+    for name, _, node in tree.method_calls(root):
+        statement = next((each for each in tree.ancestors(node) if each.type in {"pipeline", "argument_list"}), root)
+        if name != "add" or statement.type != "pipeline" or tree.core(statement) != node:
+            continue
+        if statement.parent is not None and statement.parent.type == "assignment_expression":
+            continue
+        around = next((each for each in tree.ancestors(node) if each.type == "function_statement"), root)
+        listed = f"{tree.text(node.children[0])} = New-Object Collections.ArrayList"
+        if listed in tree.text(around):
+            yield node, "ArrayList.Add gives the index, which becomes part of what the function gives: $null = ..."
+
+
 RULES: dict[str, Callable[[Node], Iterator[Finding]]] = {
     "syntax": _syntax,
     "chains": _chains,
@@ -178,6 +199,8 @@ RULES: dict[str, Callable[[Node], Iterator[Finding]]] = {
     "automatic variables": _automatic,
     "lost lists": _lost_lists,
     "native programs": _native,
+    "framework": _framework,
+    "stray output": _stray,
 }
 """Every rule by its name."""
 
@@ -213,6 +236,13 @@ EXAMPLES = (
     ("automatic variables", "foreach ($pid in $b) { 1 }", "foreach ($a in $b) { 1 }"),
     ("lost lists", "function F { return @($a) }", "function F { return , @($a) }"),
     ("lost lists", "$a = if ($b) { @() }", "if ($b) { $a = @() }"),
+    ("framework", "[Convert]::ToHexString($a)", "[BitConverter]::ToString($a)"),
+    ("framework", "[IO.File]::Move($a, $b, $true)", "[IO.File]::Move($a, $b)"),
+    (
+        "stray output",
+        "function F { $a = New-Object Collections.ArrayList; $a.Add(1) }",
+        "function F { $a = New-Object Collections.ArrayList; $null = $a.Add(1) }",
+    ),
     ("native programs", "& $a $b 2>&1", "function F { $ErrorActionPreference = 'Continue'; & $a $b 2>&1 }"),
 )
 """Rule, an example that breaks it, the nearest one that does not."""

@@ -1,1 +1,1 @@
-"""An estate on one machine: real sshd, real httpd, TLS servers that stand for the Windows machines."""
+"""An estate on one machine: real sshd, real httpd, stand-ins for the Windows machines."""

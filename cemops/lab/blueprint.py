@@ -8,21 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cemops.lab.addresses import choose_addresses, free_port
-from cemops.lab.estate_document import (
-    AGENT_SITE_PORT,
-    NS_FQDN,
-    PS1_FQDN,
-    PS2_CEM_PORT,
-    PS2_FQDN,
-    SITE_SERVER_ROOT_FILE,
-    EstateInputs,
-    render_estate,
-)
+from cemops.lab.estate_document import WINRM_AUTHORITY_FILE, EstateInputs, WindowsAddress, render_estate
 from cemops.lab.folder import make_subfolder, write_file
 from cemops.lab.gateway_machine import GatewayAddress, GatewayMachine
 from cemops.lab.preconditions import LabPrograms, login_name, service_account
-from cemops.lab.server_machine import ServerMachine
-from cemops.lab.trust import SiteServerRoot, SshKey, make_ssh_key
+from cemops.lab.trust import LabAuthority, SshKey, make_ssh_key
+from cemops.lab.windows.birth import ADMINISTRATOR
+from cemops.lab.windows_machine import WINRM_PORT, WindowsMachine
+from cemops.lab.windows_servers import SERVER_PORTS, draw_up_servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +29,7 @@ _LOGIN_KEY_FILE = "secrets/id_ed25519"
 _PASSPHRASE_FILE = "secrets/pki-passphrase"  # noqa: S105  # a file's name
 _SSH_PORTS = (2222, 2022, 12222, 22222)
 _LISTEN_PORTS = (8443, 9443, 10443, 18443)
-_SERVERS = (
-    ("ns1", NS_FQDN, AGENT_SITE_PORT),
-    ("ps1", PS1_FQDN, AGENT_SITE_PORT),
-    ("ps2", PS2_FQDN, PS2_CEM_PORT),
-)
+_ACC_PASSWORD_FILE = "secrets/acc-password"  # noqa: S105  # a file's name
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class Blueprint:
 
     gateways: tuple[GatewayAddress, ...]
     gateway_machines: tuple[GatewayMachine, ...]
-    server_machines: tuple[ServerMachine, ...]
+    server_machines: tuple[WindowsMachine, ...]
 
     @property
     def machines(self) -> tuple[Machine, ...]:
@@ -104,23 +93,11 @@ def _gateway_machines(
     )
 
 
-def _server_machines(folder: Path, addresses: tuple[str, ...], authority: SiteServerRoot) -> tuple[ServerMachine, ...]:
-    return tuple(
-        ServerMachine(
-            lab=folder,
-            folder=folder / "hosts" / name,
-            name=name,
-            fqdn=fqdn,
-            address=address,
-            port=port,
-            certificate=authority.issue((fqdn, name)),
-            authority=folder / SITE_SERVER_ROOT_FILE,
-        )
-        for (name, fqdn, port), address in zip(_SERVERS, addresses, strict=True)
-    )
+def _password_file(name: str) -> str:
+    return f"secrets/{name}-password"
 
 
-def _hosts_file(servers: tuple[ServerMachine, ...]) -> str:
+def _hosts_file(servers: tuple[WindowsMachine, ...]) -> str:
     """Return what gateways must resolve (IG-13), and no more: nss_wrapper gives up on a file of some fifty lines."""
     return "".join(f"{one.address} {one.fqdn} {one.name}\n" for one in servers)
 
@@ -138,28 +115,31 @@ def draw_up(folder: Path, settings: LabSettings, programs: LabPrograms) -> Bluep
     Raises CemopsError if there are no free addresses or ports.
     """
     ssh_port, listen_port = free_port(_SSH_PORTS), free_port(_LISTEN_PORTS)
-    ports = [(ssh_port, listen_port)] * settings.gateways + [(port,) for _, _, port in _SERVERS]
+    ports = [(ssh_port, listen_port)] * settings.gateways + list(SERVER_PORTS)
     addresses = choose_addresses(folder, ports)
-    login_key, authority = make_ssh_key(), SiteServerRoot("Lab Site Server Root")
+    login_key, authority = make_ssh_key(), LabAuthority("Lab WinRM CA")
     gateways = _gateway_addresses(folder, addresses[: settings.gateways], ssh_port, listen_port)
     blueprint = Blueprint(
         gateways=gateways,
         gateway_machines=_gateway_machines(folder, gateways, settings, programs, login_key),
-        server_machines=_server_machines(folder, addresses[settings.gateways :], authority),
+        server_machines=draw_up_servers(folder, addresses[settings.gateways :], authority),
     )
     _write_files(folder, blueprint, settings, login_key, authority)
     return blueprint
 
 
 def _write_files(
-    folder: Path, blueprint: Blueprint, settings: LabSettings, login_key: SshKey, authority: SiteServerRoot
+    folder: Path, blueprint: Blueprint, settings: LabSettings, login_key: SshKey, authority: LabAuthority
 ) -> None:
     make_subfolder(folder / "secrets", 0o700)
     make_subfolder(folder / "certs", 0o755)
     make_subfolder(folder / "hosts", 0o755)
     write_file(folder / _LOGIN_KEY_FILE, login_key.private, 0o600)
     write_file(folder / _PASSPHRASE_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
-    write_file(folder / SITE_SERVER_ROOT_FILE, authority.pem, 0o644)
+    write_file(folder / _ACC_PASSWORD_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
+    for server in blueprint.server_machines:
+        write_file(folder / _password_file(server.name), server.password + "\n", 0o600)
+    write_file(folder / WINRM_AUTHORITY_FILE, authority.pem, 0o644)
     write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.server_machines), 0o644)
     write_file(folder / ESTATE_FILE, render_estate(_estate_inputs(folder, blueprint, settings)), 0o644)
     write_file(folder / ENV_FILE, _env_file(folder), 0o600)
@@ -180,4 +160,17 @@ def _estate_inputs(folder: Path, blueprint: Blueprint, settings: LabSettings) ->
         login_key_file=_LOGIN_KEY_FILE,
         passphrase_file=folder / _PASSPHRASE_FILE,
         confirm_seconds=settings.confirm_seconds,
+        windows=tuple(_windows_address(folder, machine) for machine in blueprint.server_machines),
+        acc_password_file=folder / _ACC_PASSWORD_FILE,
+    )
+
+
+def _windows_address(folder: Path, machine: WindowsMachine) -> WindowsAddress:
+    return WindowsAddress(
+        name=machine.name,
+        address=machine.address,
+        port=WINRM_PORT,
+        account=ADMINISTRATOR,
+        password_file=folder / _password_file(machine.name),
+        thumbprint=machine.thumbprint if machine.pinned else None,
     )

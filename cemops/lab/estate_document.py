@@ -1,7 +1,8 @@
 """The lab's ``estate.yaml``: two gateways (or more), one NS, two Internet site servers.
 
 ps1's CEM port is 4726 and ps2's 47260, so that a gateway which matches ports by prefix is found out
-(ENGINEERING.md, surprise 1). Only the gateways have a connection, so only they are managed.
+(ENGINEERING.md, surprise 1). The servers show the rows of SS-05 (docs/windows.md): the agent site of ns1 and the CEM
+binding of ps2 are there and serve nobody, ps1 has none yet, and ps2's HTTPS binding keeps its old certificate.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ PS1_FQDN = "ps1.corp.lab.example"
 PS2_FQDN = "ps2.corp.lab.example"
 AGENT_SITE_PORT = 4726
 PS2_CEM_PORT = 47260
-SITE_SERVER_ROOT_FILE = "certs/site-server-root.pem"
+HTTP_PORT = 80
+HTTPS_PORT = 44300
+"""Intranet HTTPS of the site servers, and the console: 443 needs root."""
+CONSOLE_SITE = "Default Web Site"
+AGENT_SITE = "Symantec Agent Site"
+WINRM_AUTHORITY_FILE = "certs/winrm-ca.pem"
+ACC_NAME = "acc-agent"
 
 _HEADER = """\
 # The estate of this lab, written by `cemops lab up`. Try it: change something here, then `cemops plan` and
@@ -43,6 +50,19 @@ _WINDOWS = """\
 
 
 @dataclass(frozen=True)
+class WindowsAddress:
+    """How one Windows machine is reached: its WinRM endpoint, and where the password of its account is."""
+
+    name: str
+    address: str
+    port: int
+    account: str
+    password_file: Path
+    thumbprint: str | None = None
+    """Pins the endpoint's certificate; without it the lab's CA for such endpoints has issued it."""
+
+
+@dataclass(frozen=True)
 class EstateInputs:
     """What differs from lab to lab. Secret files are absolute, other files relative to the estate."""
 
@@ -54,6 +74,9 @@ class EstateInputs:
     login_key_file: str
     passphrase_file: Path
     confirm_seconds: int
+    windows: tuple[WindowsAddress, ...]
+    """The servers' machines, by the names ns1, ps1 and ps2."""
+    acc_password_file: Path
 
 
 def gateway_fqdn(name: str) -> str:
@@ -79,7 +102,7 @@ def _gateway(inputs: EstateInputs, gateway: GatewayAddress) -> dict[str, Any]:
         "listen": {"addresses": [gateway.address], "port": gateway.listen_port},
         "tls": ["1.2", "1.3"],
         "servers": [
-            {"notification_server": "ns1", "also_known_as": ["ns1"]},
+            {"notification_server": "ns1"},
             {"site_server": "ps1"},
             {"site_server": "ps2"},
         ],
@@ -91,11 +114,31 @@ def _gateway(inputs: EstateInputs, gateway: GatewayAddress) -> dict[str, Any]:
     }
 
 
-def _site_server(name: str, fqdn: str) -> dict[str, Any]:
+def _windows(inputs: EstateInputs, name: str) -> WindowsAddress:
+    return next(machine for machine in inputs.windows if machine.name == name)
+
+
+def _credential_name(name: str) -> str:
+    return f"{name}-admin"
+
+
+def _connection(machine: WindowsAddress) -> dict[str, Any]:
+    known = {"ca_file": WINRM_AUTHORITY_FILE} if machine.thumbprint is None else {"thumbprint": machine.thumbprint}
+    return {
+        "transport": "winrm",
+        "address": machine.address,
+        "port": machine.port,
+        "credential": _credential_name(machine.name),
+        "server_certificate": known,
+    }
+
+
+def _site_server(inputs: EstateInputs, name: str, fqdn: str) -> dict[str, Any]:
     return {
         "name": name,
         "fqdn": fqdn,
         "notification_server": "ns1",
+        "connection": _connection(_windows(inputs, name)),
         "version": "8.6 RU2",
         "services": ["package", "task"],
         "package_service": {"constrained": False, "codebases": ["https"]},
@@ -103,13 +146,18 @@ def _site_server(name: str, fqdn: str) -> dict[str, Any]:
     }
 
 
-def _cem(port: int) -> dict[str, Any]:
+def _tls_binding(port: int, **flags: bool) -> dict[str, Any]:
     return {
         "enabled": True,
         "port": port,
+        **flags,
         "install_certificate": True,
         "certificate": {"issued_by": "site-server-root"},
     }
+
+
+def _web(http: dict[str, Any], cem: dict[str, Any]) -> dict[str, Any]:
+    return {"http": http, "https": _tls_binding(HTTPS_PORT), "cem": cem}
 
 
 def _authorities() -> dict[str, Any]:
@@ -123,21 +171,30 @@ def _authorities() -> dict[str, Any]:
         },
         "site-server-root": {
             "kind": "site-server-root",
-            "source": "vendor",
+            "source": "local",
             "notification_server": "ns1",
-            "certificate": SITE_SERVER_ROOT_FILE,
+            "common_name": "Lab Site Server Root",
+            "valid_years": 10,
         },
     }
 
 
 def estate_document(inputs: EstateInputs) -> dict[str, Any]:
     """Return the estate as plain data, in the order of the example."""
-    ps2_web = {"enabled": True, "http": {"enabled": False}, "cem": _cem(PS2_CEM_PORT)}
+    ps2_cem = _tls_binding(PS2_CEM_PORT, force_overwrite=True)
+    ps2_web = {"enabled": True, **_web({"enabled": True, "port": HTTP_PORT}, ps2_cem)}
     return {
         "cemops": 1,
         "estate": "lab",
         "credentials": {
             "lab-login": {"username": inputs.login, "private_key_file": inputs.login_key_file},
+            **{
+                _credential_name(one.name): {
+                    "username": f".\\{one.account}",
+                    "password": f"file:{one.password_file}",
+                }
+                for one in inputs.windows
+            },
         },
         "pki": {"folder": "pki", "passphrase": f"file:{inputs.passphrase_file}"},
         "authorities": _authorities(),
@@ -148,10 +205,13 @@ def estate_document(inputs: EstateInputs) -> dict[str, Any]:
                 "fqdn": NS_FQDN,
                 "version": "8.6 RU2",
                 "root_authority": "ns1-root",
-                "console_site": {"name": "Default Web Site", "port": 443, "require_https": True},
+                "aliases": ["ns1"],
+                "connection": _connection(_windows(inputs, "ns1")),
+                "console_site": {"name": CONSOLE_SITE, "port": HTTPS_PORT, "require_https": True},
                 "agent_site": {
-                    "name": "Symantec Agent Site",
+                    "name": AGENT_SITE,
                     "port": AGENT_SITE_PORT,
+                    "create": "console",
                     "certificate": {"issued_by": "site-server-root"},
                 },
                 "tls": ["1.2", "1.3"],
@@ -161,12 +221,18 @@ def estate_document(inputs: EstateInputs) -> dict[str, Any]:
         "site_server_settings": [
             {
                 "notification_server": "ns1",
-                "web": {"http": {"enabled": False}, "cem": _cem(AGENT_SITE_PORT)},
+                "web": _web({"enabled": True, "port": HTTP_PORT}, _tls_binding(AGENT_SITE_PORT)),
+                "agent_connectivity_credential": {
+                    "username": ACC_NAME,
+                    "password": f"file:{inputs.acc_password_file}",
+                    "create_local_account": True,
+                    "unlock": True,
+                },
             },
         ],
         "site_servers": [
-            _site_server("ps1", PS1_FQDN),
-            {**_site_server("ps2", PS2_FQDN), "overrides": {"web": ps2_web}},
+            _site_server(inputs, "ps1", PS1_FQDN),
+            {**_site_server(inputs, "ps2", PS2_FQDN), "overrides": {"web": ps2_web}},
         ],
         "internet_sites": [
             {

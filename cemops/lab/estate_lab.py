@@ -31,7 +31,7 @@ from cemops.lab.login import check_login
 from cemops.lab.machine import Started, wait_until_ready
 from cemops.lab.preconditions import find_programs, prepare_privilege_separation
 from cemops.lab.processes import end_all
-from cemops.lab.server_machine import import_path
+from cemops.lab.python_process import import_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -38,7 +38,7 @@ class LabProcess:
 
     host: str
     role: str
-    """``sshd`` or ``tls-server``."""
+    """``sshd`` or ``stand-in``."""
     addresses: tuple[str, ...]
     """``address:port`` of each listener."""
     identity: ProcessIdentity

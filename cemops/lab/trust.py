@@ -1,14 +1,15 @@
-"""Keys and certificates that are there before cemops comes: host keys, a login key, the servers' PKI.
+"""Keys and certificates that are there before cemops comes: host keys, a login key, old web certificates.
 
-The site server root of the lab issues the certificates of ns1, ps1 and ps2 and is then forgotten: its key
-never touches the disk, so nothing else can ever be issued by it. The estate knows it by its certificate, as
-one that the NS's own tools keep. The agents' root is *not* made here: cemops does that, from the estate.
+What is issued here is what an operator finds: certificates of WinRM endpoints, and those that servers had before
+cemops came. The authorities are forgotten afterwards: their keys never touch the disk. The roots of agents and site
+servers are *not* made here: cemops does that, from the estate.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -52,8 +53,8 @@ def make_ssh_key() -> SshKey:
     )
 
 
-class SiteServerRoot:
-    """The CA of the lab's servers (CE-01), alive as long as this object."""
+class LabAuthority:
+    """A CA that is alive as long as this object."""
 
     def __init__(self, common_name: str) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
@@ -71,14 +72,14 @@ class SiteServerRoot:
         return self._certificate.public_bytes(Encoding.PEM)
 
     def issue(self, names: tuple[str, ...]) -> ServerCertificate:
-        """Issue a server certificate (CE-02) for ``names``; the first one is the subject."""
+        """Issue a server certificate (CE-02) for ``names`` and addresses; the first one is the subject."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (
             self._builder(subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(ca=False), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
@@ -100,6 +101,13 @@ class SiteServerRoot:
             .not_valid_after(now + _VALID)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:

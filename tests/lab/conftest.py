@@ -46,6 +46,16 @@ def lab(lab_folder: Path) -> Lab:
 
 
 @pytest.fixture(scope="session")
+def applied_lab() -> Iterator[Lab]:
+    """A lab whose estate is applied; tests share it and leave it as they find it."""
+    with _open_folder() as folder:
+        lab = Lab.up(folder)
+        done = lab.cemops("apply", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield lab
+
+
+@pytest.fixture(scope="session")
 def shared_lab() -> Iterator[Lab]:
     """A lab that tests share; they leave it as they find it."""
     with _open_folder() as folder:

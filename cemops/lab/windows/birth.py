@@ -132,4 +132,3 @@ def serve(machine: Machine, port: int, certificate: ServerCertificate) -> None:
 def name_for(machine: Machine, port: int, held: StoredCertificate) -> None:
     """Name a certificate for a port in http.sys, whether or not it is in a store."""
     set_ssl_cert(machine.registry, SslCert("ipport", f"0.0.0.0:{port}", held.thumbprint))
-

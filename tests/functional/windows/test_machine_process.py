@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from winrm.exceptions import WSManFaultError
 from winrm.protocol import Protocol
 
-from cemops.lab.trust import ServerCertificate, SiteServerRoot
+from cemops.lab.trust import LabAuthority, ServerCertificate
 from cemops.lab.windows.birth import Newborn, https_binding, serve, site_server
 from cemops.lab.windows.certificate_stores import thumbprint_of
 from cemops.lab.windows.endpoint_settings import STATUS_FILE, EndpointSettings
@@ -35,7 +35,7 @@ from tests.functional.windows.endpoint_bench import ADDRESS, PASSWORD, USER, sel
 pytestmark = pytest.mark.slow
 
 FQDN = "ps1.corp.example"
-ROOT = SiteServerRoot("Lab Site Server Root")
+ROOT = LabAuthority("Lab Site Server Root")
 OLD, NEW = ROOT.issue((FQDN,)), ROOT.issue((FQDN,))
 SECONDS = 20.0
 

@@ -26,7 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from cemops.lab.folder import write_file
-from cemops.lab.trust import ServerCertificate, SiteServerRoot
+from cemops.lab.trust import LabAuthority, ServerCertificate
 from cemops.lab.windows import birth
 from cemops.lab.windows.endpoint_settings import STATUS_FILE, EndpointSettings
 from cemops.lab.windows.faults import FAULTS_FILE
@@ -70,8 +70,8 @@ class WindowsSite:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._endpoint_authority = SiteServerRoot("Endpoint Root")
-        self.old_authority = SiteServerRoot("Old Root")
+        self._endpoint_authority = LabAuthority("Endpoint Root")
+        self.old_authority = LabAuthority("Old Root")
         write_file(self.folder / "password", f"{PASSWORD}\n".encode(), 0o600)
         write_file(self.folder / "passphrase", b"pki passphrase 1\n", 0o600)
         self.estate = {

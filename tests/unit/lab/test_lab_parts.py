@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import socket
 from dataclasses import replace
@@ -18,11 +19,12 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from cemops.errors import CemopsError
 from cemops.lab import addresses, preconditions
 from cemops.lab.addresses import choose_addresses, free_port
-from cemops.lab.estate_document import EstateInputs, render_estate
+from cemops.lab.estate_document import EstateInputs, WindowsAddress, render_estate
 from cemops.lab.gateway_machine import GatewayAddress, GatewayMachine
 from cemops.lab.preconditions import LabPrograms, find_programs, is_locked
 from cemops.lab.tls_server import MAX_REQUEST, Identity, answer_requests
-from cemops.lab.trust import SiteServerRoot, make_ssh_key
+from cemops.lab.trust import LabAuthority, make_ssh_key
+from cemops.model.connections import PinnedServerCertificate, ServerCertificateAuthority, WinrmConnection
 from cemops.model.document import load_estate_text
 from cemops.model.estate import Estate
 from cemops.rules.framework import Severity
@@ -40,16 +42,27 @@ INPUTS = EstateInputs(
     login_key_file="secrets/id_ed25519",
     passphrase_file=Path("/srv/lab/secrets/pki-passphrase"),
     confirm_seconds=20,
+    windows=tuple(
+        WindowsAddress(name, f"127.20.0.{number}", 5986, "cemops", Path(f"/srv/lab/secrets/{name}-password"), pin)
+        for number, name, pin in ((20, "ns1", "AB" * 32), (21, "ps1", None), (22, "ps2", None))
+    ),
+    acc_password_file=Path("/srv/lab/secrets/acc-password"),
 )
 
 
-def test_the_estate_manages_the_gateways_and_nothing_else() -> None:
+def test_the_estate_manages_every_machine_and_trusts_none_blindly() -> None:
     estate = Estate.model_validate(yaml.safe_load(render_estate(INPUTS)))
     assert [gateway.listen.port for gateway in estate.gateways] == [8443, 8443]
     assert [gateway.service.account for gateway in estate.gateways] == ["nobody", "nobody"]
-    assert [server.connection for server in estate.notification_servers] == [None]
-    assert [server.connection for server in estate.site_servers] == [None, None]
-    assert estate.authorities["ns1-root"].source == "local"
+    connections = [
+        *(server.connection for server in estate.notification_servers),
+        *(server.connection for server in estate.site_servers),
+    ]
+    assert [one.transport for one in connections if one is not None] == ["winrm"] * 3
+    known = [one.server_certificate for one in connections if isinstance(one, WinrmConnection)]
+    assert [isinstance(one, PinnedServerCertificate) for one in known] == [True, False, False]
+    assert [isinstance(one, ServerCertificateAuthority) for one in known] == [False, True, True]
+    assert {estate.authorities[name].source for name in ("ns1-root", "site-server-root")} == {"local"}
 
 
 def test_the_estate_is_written_out_without_anchors() -> None:
@@ -174,12 +187,14 @@ def test_a_port_that_something_listens_on_is_not_free() -> None:
 
 
 def test_server_certificates_fit_their_names_and_no_other() -> None:
-    root = SiteServerRoot("Lab Site Server Root")
-    issued = root.issue(("ps1.corp.lab.example", "ps1"))
+    root = LabAuthority("Lab WinRM CA")
+    issued = root.issue(("ps1.corp.lab.example", "ps1", "127.20.0.21"))
     certificate = x509.load_pem_x509_certificate(issued.certificate)
     builder = PolicyBuilder().store(Store([x509.load_pem_x509_certificate(root.pem)]))
     for name in ("ps1.corp.lab.example", "ps1"):
         builder.build_server_verifier(x509.DNSName(name)).verify(certificate, [])
+    address = x509.IPAddress(ipaddress.ip_address("127.20.0.21"))
+    builder.build_server_verifier(address).verify(certificate, [])
     with pytest.raises(x509.verification.VerificationError):
         builder.build_server_verifier(x509.DNSName("ps2.corp.lab.example")).verify(certificate, [])
     assert "PRIVATE" not in repr(issued)

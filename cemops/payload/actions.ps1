@@ -26,6 +26,7 @@ Add-Operation 'service.restart' 'Invoke-ServiceRestart' 'service=text'
 Add-Operation 'file.write' 'Invoke-FileWrite' 'path=text content=base64 sha256=text private=boolean'
 Add-Operation 'file.copy' 'Invoke-FileCopy' 'source=text target=text'
 Add-Operation 'file.remove' 'Invoke-FileRemove' 'path=text'
+Add-Operation 'file.allow' 'Invoke-FileAllow' 'path=text account=text'
 Add-Operation 'folder.ensure' 'Invoke-FolderEnsure' 'path=text private=boolean'
 Add-Operation 'account.set' 'Invoke-AccountSet' 'account=local password=text unlock=boolean'
 Add-Operation 'firewall.set' 'Invoke-FirewallSet' 'rule=text group=text display=text direction=Inbound|Outbound action=Allow|Block protocol=TCP|UDP local_ports=list remote_addresses=list program=text profiles=Any enabled=boolean'
@@ -148,6 +149,13 @@ function Invoke-FileRemove($action) {
     if ($null -eq (Get-FileLeaf $action.path $false)) { return $false }
     $null = Remove-FileLeaf $action.path
     if ($null -ne (Get-FileLeaf $action.path $false)) { throw "$($action.path) is still there after its removal" }
+    return $true
+}
+function Invoke-FileAllow($action) {
+    if ($null -eq (Get-FileLeaf $action.path $false)) { throw "there is no file $($action.path)" }
+    if (Test-FileReaderLeaf $action.path $action.account) { return $false }
+    $null = Grant-FileLeaf $action.path $action.account
+    if (-not (Test-FileReaderLeaf $action.path $action.account)) { throw "$($action.account) still cannot read $($action.path)" }
     return $true
 }
 function Invoke-FolderEnsure($action) {

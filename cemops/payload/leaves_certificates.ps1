@@ -131,19 +131,22 @@ function Get-KeyFileOf([string]$store, [string]$thumbprint) {
     return $file
 }
 
-function Test-KeyReaderLeaf($store, $thumbprint, $account) {
+function Test-FileReaderLeaf($path, $account) {
     $wanted = (Resolve-Sid $account).Value
-    foreach ($reader in @(Get-Readers (Get-KeyFileOf $store $thumbprint))) { if (Test-Ordinal $reader $wanted) { return $true } }
+    foreach ($reader in @(Get-Readers $path)) { if (Test-Ordinal $reader $wanted) { return $true } }
     return $false
 }
 
-function Grant-KeyLeaf($store, $thumbprint, $account) {
-    $file = Get-KeyFileOf $store $thumbprint
-    $access = [IO.File]::GetAccessControl($file, [Security.AccessControl.AccessControlSections]::Access)
+function Grant-FileLeaf($path, $account) {
+    $access = [IO.File]::GetAccessControl($path, [Security.AccessControl.AccessControlSections]::Access)
     $rule = New-Object Security.AccessControl.FileSystemAccessRule (Resolve-Sid $account), 'Read', 'Allow'
     $access.AddAccessRule($rule)
-    [IO.File]::SetAccessControl($file, $access)
+    [IO.File]::SetAccessControl($path, $access)
 }
+
+function Test-KeyReaderLeaf($store, $thumbprint, $account) { return Test-FileReaderLeaf (Get-KeyFileOf $store $thumbprint) $account }
+
+function Grant-KeyLeaf($store, $thumbprint, $account) { Grant-FileLeaf (Get-KeyFileOf $store $thumbprint) $account }
 
 function Clear-Certificates($certificates) { foreach ($certificate in $certificates) { $certificate.Reset() } }
 

@@ -20,7 +20,7 @@ function Set-FakeList($part, $items) {
     $FakeWorld[$part] = $list
 }
 function Initialize-FakeMachine($machine) {
-    foreach ($part in @('stores', 'pfx', 'der', 'services', 'files', 'accounts', 'firewall', 'names', 'swaps')) { Set-FakeMap $part $machine.$part }
+    foreach ($part in @('stores', 'pfx', 'der', 'services', 'files', 'accounts', 'firewall', 'names', 'swaps', 'file_readers')) { Set-FakeMap $part $machine.$part }
     foreach ($part in @('sites', 'sslcerts', 'folders', 'dead_men', 'refuses', 'ignores')) { Set-FakeList $part $machine.$part }
     $registry = New-FakeMap
     if ($null -ne $machine.registry) {
@@ -350,6 +350,23 @@ function Test-FolderLeaf($path) { return $FakeWorld['folders'].Contains("$path")
 function Write-FileLeaf($path, $bytes, $private) {
     if (-not (Test-FakeWrite 'Write-File' @($path, $bytes, $private))) { return }
     $FakeWorld['files'][$path] = [Convert]::ToBase64String($bytes)
+    if ($private) { $null = $FakeWorld['file_readers'].Remove($path) }
+}
+function Test-FileReaderLeaf($path, $account) {
+    if (-not $FakeWorld['file_readers'].ContainsKey($path)) { return $false }
+    foreach ($reader in $FakeWorld['file_readers'][$path]) {
+        if (Test-FakeText $reader $account) { return $true }
+    }
+    return $false
+}
+function Grant-FileLeaf($path, $account) {
+    if (-not (Test-FakeWrite 'Grant-File' @($path, $account))) { return }
+    $readers = New-Object Collections.ArrayList
+    if ($FakeWorld['file_readers'].ContainsKey($path)) {
+        foreach ($reader in $FakeWorld['file_readers'][$path]) { $null = $readers.Add($reader) }
+    }
+    $null = $readers.Add($account)
+    $FakeWorld['file_readers'][$path] = $readers.ToArray()
 }
 function Copy-FileLeaf($source, $target) {
     if (-not (Test-FakeWrite 'Copy-File' @($source, $target))) { return }

@@ -121,6 +121,10 @@ class ReadingLeaves:
         """Get-FileLeaf."""
         return self.machine.drive.describe(path, content=content)
 
+    def test_file_reader(self, path: str, account: str) -> bool:
+        """Test-FileReaderLeaf."""
+        return sid_of(account) in self.machine.file_readers.get(path.lower(), ())
+
     def get_folder(self, path: str, content_below: int, hash_only: tuple[str, ...]) -> dict[str, Any] | None:
         """Get-FolderLeaf."""
         return self.machine.drive.list_folder(path, content_below, hash_only)

@@ -48,6 +48,7 @@ def machine_document(machine: Machine) -> dict[str, Any]:
             {"token": one.token, "due_ms": one.due_ms, "script": b64encode(one.script).decode(), "fired": one.fired}
             for one in machine.dead_men
         ],
+        "file_readers": machine.file_readers,
         "clock_offset_ms": machine.clock_offset_ms,
     }
 
@@ -94,6 +95,7 @@ def load_machine(folder: Path) -> Machine:
             accounts={name: Account(**one) for name, one in document["accounts"].items()},
             names={name: tuple(addresses) for name, addresses in document["names"].items()},
             dead_men=[DeadMan(**{**one, "script": b64decode(one["script"])}) for one in document["dead_men"]],
+            file_readers={path: tuple(readers) for path, readers in document["file_readers"].items()},
             clock_offset_ms=document["clock_offset_ms"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -72,6 +72,8 @@ class Machine:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """DNS: addresses by lower-case name."""
     dead_men: list[DeadMan] = field(default_factory=list)
+    file_readers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """SIDs that were given the right to read a file, by its path in lower case."""
     clock_offset_ms: int = 0
     """How far its clock is off."""
 

@@ -76,6 +76,19 @@ def file_remove(leaves: Leaves, action: Action) -> bool:
     return True
 
 
+def file_allow(leaves: Leaves, action: Action) -> bool:
+    """``file.allow``."""
+    path, account = action["path"], action["account"]
+    if _digest(leaves, path) is None:
+        raise LeafError(f"there is no file {path}")
+    if leaves.test_file_reader(path, account):
+        return False
+    leaves.grant_file(path, account)
+    if not leaves.test_file_reader(path, account):
+        raise LeafError(f"{account} still cannot read {path}")
+    return True
+
+
 def folder_ensure(leaves: Leaves, action: Action) -> bool:
     """``folder.ensure``."""
     path = action["path"]
@@ -96,5 +109,6 @@ OPERATIONS = {
     "file.write": Operation("path=text content=base64 sha256=text private=boolean", file_write),
     "file.copy": Operation("source=text target=text", file_copy),
     "file.remove": Operation("path=text", file_remove),
+    "file.allow": Operation("path=text account=text", file_allow),
     "folder.ensure": Operation("path=text private=boolean", folder_ensure),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cemops.lab.windows import firewall_rules, http_sys
+from cemops.lab.windows.certificate_stores import sid_of
 from cemops.lab.windows.iis_model import Binding
 from cemops.lab.windows.leaf_calls import running, writing
 from cemops.lab.windows.leaf_error import LeafError
@@ -133,6 +134,14 @@ class Leaves(ReadingLeaves):
     def write_file(self, path: str, content: bytes, private: bool) -> None:
         """Write-FileLeaf."""
         self.machine.drive.write(path, content, private=private)
+        if private:
+            self.machine.file_readers.pop(path.lower(), None)
+
+    @writing("Grant-File")
+    def grant_file(self, path: str, account: str) -> None:
+        """Grant-FileLeaf."""
+        readers = self.machine.file_readers.get(path.lower(), ())
+        self.machine.file_readers[path.lower()] = (*readers, sid_of(account))
 
     @writing("Copy-File")
     def copy_file(self, source: str, target: str) -> None:

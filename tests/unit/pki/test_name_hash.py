@@ -19,7 +19,7 @@ from cemops.pki.name_hash import issuer_hash, name_hash, subject_hash
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def attribute(oid: x509.ObjectIdentifier, value: str, kind: _ASN1Type | None = None) -> x509.NameAttribute:
+def attribute(oid: x509.ObjectIdentifier, value: str, kind: _ASN1Type | None = None) -> x509.NameAttribute[str]:
     return x509.NameAttribute(oid, value, kind)
 
 

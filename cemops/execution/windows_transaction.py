@@ -52,7 +52,8 @@ class WindowsTransaction:
         token = secrets.token_hex(8) if plan.restore else None
         count = len(plan.actions)
         yield Step(f"make {count} {'change' if count == 1 else 'changes'}", lambda: self.apply(plan, token))
-        yield Step("read it again and dial it, confirm" if token else "read it again", lambda: self.verify(plan, token))
+        confirm = ", confirm" if token else ""
+        yield Step(f"verify: read it again, dial it{confirm}", lambda: self.verify(plan, token))
 
     def settle(self, observed: ObservedWindows) -> None:
         """Confirm what an earlier apply left if nothing is left to do, else undo it."""

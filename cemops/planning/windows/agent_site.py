@@ -82,7 +82,7 @@ def _on_port(site: IisSite, port: int) -> bool:
 
 def _fqdn_changed(desired: DesiredAgentSite, machine: Machine) -> Iterator[str]:
     """Refuse where the site serves what is declared, but for another name."""
-    placed = place((desired.binding,), machine.observed)[0]
+    placed = place((desired.binding,), machine)[0]
     binding, material = placed.binding or placed.old, desired.binding.material
     entry = None if binding is None else machine.http_sys.answering(binding)
     facts = None if entry is None else machine.certificate_of(entry)
@@ -146,7 +146,7 @@ def _unknown_to_platform(desired: DesiredAgentSite) -> PlanWarning:
 
 def _gateways_certificate(desired: DesiredAgentSite, machine: Machine) -> Iterator[PlanWarning]:
     """Warn where the site serves a gateway's certificate now."""
-    binding = place((desired.binding,), machine.observed)[0].binding
+    binding = place((desired.binding,), machine)[0].binding
     entry = None if binding is None else machine.http_sys.answering(binding)
     gateway = None if entry is None else desired.gateway_thumbprints.get(entry.thumbprint)
     if entry is not None and gateway is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from cemops.model.certificates import CertificateFacts
+from cemops.model.windows_observed import IisBinding
 from cemops.planning.changes import PlanWarning
 from cemops.planning.windows.closings import closings, plan_closings
 from cemops.planning.windows.desired import DesiredBinding, Purpose
@@ -44,7 +45,7 @@ def plan_bindings(machine: Machine, desired: tuple[DesiredBinding, ...], new_sit
 def _outcomes(machine: Machine, desired: tuple[DesiredBinding, ...], new_site: str | None) -> Outcomes:
     return {
         placed.desired.purpose: (placed, _outcome(machine, placed, new_site if placed.desired is desired[0] else None))
-        for placed in place(desired, machine.observed)
+        for placed in place(desired, machine)
     }
 
 
@@ -106,8 +107,11 @@ def _outcome(machine: Machine, placed: Placed, new_site: str | None) -> Outcome:
 def _left(
     machine: Machine, outcomes: Iterable[tuple[Placed, Outcome]], removed: set[SiteBinding]
 ) -> Iterator[PlanWarning]:
-    """Name switched-off bindings that are still there."""
+    """Name switched-off bindings that are still there, and those that may be the old one of a binding that is made."""
     for placed, _ in outcomes:
+        for other in placed.unclaimed:
+            if SiteBinding(placed.desired.site, other) not in removed:
+                yield _may_be_old(placed.desired, other)
         desired, binding = placed.desired, placed.binding
         site = machine.http_sys.site(desired.site)
         if desired.enabled or binding is None or site is None or SiteBinding(site.name, binding) in removed:
@@ -118,6 +122,16 @@ def _left(
             f"{desired.purpose} is off, but {SiteBinding(site.name, binding)} is there: it is left as it is; {repair}",
             "SS-01",
         )
+
+
+def _may_be_old(desired: DesiredBinding, other: IisBinding) -> PlanWarning:
+    repair = "set purge_bindings to remove it" if desired.purpose in ("https", "cem") else "remove it in IIS"
+    return PlanWarning(
+        "undeclared-binding",
+        f"{SiteBinding(desired.site, other)} is not declared and is left as it is; if it is the old port of "
+        f"{desired.purpose}, {repair}",
+        "SS-03",
+    )
 
 
 def _reports(machine: Machine, outcomes: Iterable[tuple[Placed, Outcome]]) -> Iterator[PlanWarning]:

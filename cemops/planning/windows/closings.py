@@ -176,7 +176,7 @@ def _forget(machine: Machine, entry: SslEntry, closing: Closing) -> WindowsPlan:
         Resource.HTTP_SYS_CERTIFICATE,
         str(endpoint),
         Action.DELETE,
-        f"no binding uses it once {closing.binding} is removed",
+        f"no binding uses it once {closing.binding} is removed (SS-05)",
         before={**view(closing.binding, endpoint, of_entry(machine, entry)), "thumbprint": entry.thumbprint},
     )
     return WindowsPlan(

@@ -143,13 +143,13 @@ def desired_agent_site(
             material=material,
             dedicated_site=True,
         ),
-        console=None if console.certificate is None else _console(ns, materials.get("console")),
+        console=None if "console" not in materials else _console(ns, materials["console"]),
         gateway_thumbprints=gateway_thumbprints or {},
         last_applications=last_applications,
     )
 
 
-def _console(ns: NotificationServer, material: ServerCertificateMaterial | None) -> DesiredBinding:
+def _console(ns: NotificationServer, material: ServerCertificateMaterial) -> DesiredBinding:
     return DesiredBinding(
         "console",
         "https",

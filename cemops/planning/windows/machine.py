@@ -42,8 +42,14 @@ class Machine:
 
     def serves(self, entry: SslEntry) -> bool:
         """Tell whether an entry's certificate can serve: in My with its key, or in a store that was not read."""
-        if entry.kind == "ccs" or entry.store.casefold() != "my":
-            return True
-        return any(
-            one.has_private_key and entry.thumbprint in thumbprints(one.facts) for one in self.observed.personal()
-        )
+        return _serves(entry, self.observed.personal())
+
+    def will_serve(self, entry: SslEntry) -> bool:
+        """Tell whether an entry's certificate can serve once this plan's imports are done."""
+        return _serves(entry, self.coming)
+
+
+def _serves(entry: SslEntry, personal: tuple[StoredCertificateFound, ...]) -> bool:
+    if entry.kind == "ccs" or entry.store.casefold() != "my":
+        return True
+    return any(one.has_private_key and entry.thumbprint in thumbprints(one.facts) for one in personal)

@@ -5,22 +5,28 @@ address. ``[::]`` is an endpoint of its own, and never stands for ``*``.
 
 The old one is moved, never doubled: the binding is made on the new port, and the old one removed after it. What is
 safe to call old: a binding of the same site, for all addresses, without host name and not from the central store, on a
-port that the estate declares for nothing else there; and it stands on the port that a binding of this purpose has by
-default; or it is the only one left, for the only purpose that has none, and serves a certificate for the server's name
-(for plain HTTP, and on a site that carries nothing else: is the only one). Everything else stays. Whoever uses the old
-port stands in the plan's list of those who are cut off.
+port that the estate declares for nothing else there, that
+
+- stands on the port that a binding of this purpose has by default; or
+- is the only HTTPS one left, for the only purpose without one, and serves, with install certificate off, a certificate
+  for the server's name; with it on, the very certificate that this purpose gets, on no other binding of the site; or
+- is the only one of a site that carries nothing else (the agent site).
+
+Everything else stays, and is named in a warning. Whoever uses the old port stands in the plan's list of those who are
+cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cemops.model.windows_observed import IisBinding, IisSite, ObservedWindows
+from cemops.model.windows_observed import IisBinding, IisSite
 from cemops.planning.certificate_fitness import name_problems
-from cemops.planning.windows.desired import DesiredBinding
-from cemops.planning.windows.endpoints import HttpSys
-from cemops.planning.windows.server_certificate import thumbprints
+from cemops.planning.windows.desired import DesiredBinding, Purpose
+from cemops.planning.windows.endpoints import has_thumbprint, is_tls
+from cemops.planning.windows.machine import Machine
+from cemops.planning.windows.server_certificate import stored_for_server, thumbprints
 
 
 @dataclass(frozen=True)
@@ -30,21 +36,29 @@ class Placed:
     desired: DesiredBinding
     binding: IisBinding | None
     old: IisBinding | None = None
+    unclaimed: tuple[IisBinding, ...] = ()
+    """Where no old one was found: bindings that may be it, and stay."""
 
 
-def place(desired: Iterable[DesiredBinding], observed: ObservedWindows) -> tuple[Placed, ...]:
+def place(desired: Iterable[DesiredBinding], machine: Machine) -> tuple[Placed, ...]:
     """Find for each desired binding the one on its port, and the old ones of those that have none."""
-    http_sys = HttpSys(observed)
     everything = tuple(desired)
-    found = {id(one): _on_port(one, http_sys.site(one.site)) for one in everything}
-    olds: dict[int, IisBinding] = {}
+    found = {one.purpose: _on_port(one, machine.http_sys.site(one.site)) for one in everything}
+    olds: dict[Purpose, IisBinding] = {}
+    left: dict[Purpose, tuple[IisBinding, ...]] = {}
     for protocol in ("http", "https"):
         for site in dict.fromkeys(one.site.casefold() for one in everything):
-            mine = [one for one in everything if one.protocol == protocol and one.site.casefold() == site]
-            missing = [one for one in mine if one.enabled and one.movable and found[id(one)] is None]
-            declared = {one.port for one in everything if one.site.casefold() == site}
-            olds |= _olds(missing, _candidates(http_sys.site(site), protocol, declared), observed)
-    return tuple(Placed(one, found[id(one)], olds.get(id(one))) for one in everything)
+            here = [one for one in everything if one.site.casefold() == site]
+            mine = [one for one in here if one.protocol == protocol]
+            missing = [one for one in mine if one.enabled and one.movable and found[one.purpose] is None]
+            candidates = _candidates(machine.http_sys.site(site), protocol, {one.port for one in here})
+            claimed = _olds(missing, candidates, [one for one in map(found.get, found) if one is not None], machine)
+            unclaimed = tuple(one for one in candidates if one not in claimed.values())
+            olds |= claimed
+            left |= {one.purpose: unclaimed for one in missing if one.purpose not in claimed}
+    return tuple(
+        Placed(one, found[one.purpose], olds.get(one.purpose), left.get(one.purpose, ())) for one in everything
+    )
 
 
 def _on_port(desired: DesiredBinding, site: IisSite | None) -> IisBinding | None:
@@ -85,26 +99,32 @@ def _candidates(site: IisSite | None, protocol: str, declared: set[int]) -> list
 
 
 def _olds(
-    missing: list[DesiredBinding], candidates: list[IisBinding], observed: ObservedWindows
-) -> Mapping[int, IisBinding]:
+    missing: list[DesiredBinding], candidates: list[IisBinding], in_place: list[IisBinding], machine: Machine
+) -> dict[Purpose, IisBinding]:
     """Give each desired binding that has none its old one, where there can be no doubt."""
-    olds: dict[int, IisBinding] = {}
+    olds: dict[Purpose, IisBinding] = {}
     for desired in missing:
         usual = [binding for binding in candidates if binding.port == desired.usual_port]
         if len(usual) == 1:
-            olds[id(desired)] = usual[0]
+            olds[desired.purpose] = usual[0]
             candidates = [binding for binding in candidates if binding is not usual[0]]
-    left = [desired for desired in missing if id(desired) not in olds]
-    if len(left) == 1 and len(candidates) == 1 and _is_for(left[0], candidates[0], observed):
-        olds[id(left[0])] = candidates[0]
+    left = [desired for desired in missing if desired.purpose not in olds]
+    if len(left) == 1 and len(candidates) == 1 and _is_for(left[0], candidates[0], in_place, machine):
+        olds[left[0].purpose] = candidates[0]
     return olds
 
 
-def _is_for(desired: DesiredBinding, binding: IisBinding, observed: ObservedWindows) -> bool:
-    if desired.dedicated_site or desired.protocol == "http":
+def _is_for(desired: DesiredBinding, binding: IisBinding, in_place: list[IisBinding], machine: Machine) -> bool:
+    if desired.dedicated_site:
         return True
-    entry = HttpSys(observed).answering(binding)
-    if entry is None:
+    entry = machine.http_sys.answering(binding) if desired.protocol == "https" else None
+    facts = None if entry is None else machine.certificate_of(entry)
+    if facts is None:
         return False
-    held = (found.facts for found in observed.personal() if entry.thumbprint in thumbprints(found.facts))
-    return any(not name_problems(facts, desired.names[0]) for facts in held)
+    if not desired.install_certificate:
+        return not name_problems(facts, desired.names[0])
+    elsewhere = [machine.http_sys.answering(one) for one in in_place if is_tls(one)]
+    if desired.material is None or any(one and has_thumbprint(one, thumbprints(facts)) for one in elsewhere):
+        return False
+    declared = stored_for_server(desired.material, machine.observed.personal(), machine.now)
+    return declared is not None and declared.sha256 == facts.sha256

@@ -119,7 +119,7 @@ def _there(situation: Situation) -> ToBind | None:
     machine, placed = situation.machine, situation.placed
     entries = [] if placed.old is None else [machine.http_sys.answering(placed.old)]
     for entry in (*entries, situation.current):
-        if entry is not None and machine.serves(entry):
+        if entry is not None and machine.will_serve(entry):
             return of_entry(machine, entry)
     if placed.desired.material is None:
         return None

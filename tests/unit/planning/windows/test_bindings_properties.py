@@ -19,6 +19,7 @@ from cemops.planning.windows.endpoints import (
     endpoint_of_entry,
     of_iis,
 )
+from cemops.planning.windows.machine import Machine
 from cemops.planning.windows.materials import ServerCertificateMaterial
 from cemops.planning.windows.placement import place
 from cemops.planning.windows.plan import WindowsPlan
@@ -171,7 +172,7 @@ def applied(
 
 def moved_or_purged(desired: DesiredSiteServer, observed: ObservedWindows) -> set[IisBinding]:
     """Bindings of the site that may go: the old one of a moved port, and under a purge every HTTPS one."""
-    old = {placed.old for placed in place(desired.bindings, observed) if placed.old is not None}
+    old = {placed.old for placed in place(desired.bindings, Machine(HOST, observed, NOW)) if placed.old is not None}
     if any(one.purge_bindings for one in desired.bindings):
         old |= {one for one in observed.sites[0].bindings if one.protocol == "https"}
     return old
@@ -216,7 +217,7 @@ def test_no_certificate_changes_that_force_overwrite_does_not_cover(
     before, after = HttpSys(observed), HttpSys(reached)
     forced = {
         endpoint_of(placed.binding or binding(placed.desired.port))
-        for placed in place(desired.bindings, observed)
+        for placed in place(desired.bindings, Machine(HOST, observed, NOW))
         if placed.desired.force_overwrite and placed.desired.protocol == "https"
     }
     for entry in observed.ssl_entries:

@@ -89,7 +89,6 @@ function Invoke-IisSiteStart($action) {
     if (Test-Text $site.state 'Started') { return $false }
     $null = Start-SiteLeaf $action.site
     $site = Find-Site $action.site
-    if ($null -eq $site) { throw "there is no site '$($action.site)' any more" }
     if (-not (Test-Text $site.state 'Started')) { throw "site '$($action.site)' is $($site.state) after its start" }
     return $true
 }

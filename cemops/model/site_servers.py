@@ -26,13 +26,13 @@ class AgentConnectivityCredential(Section):
     """The agent connectivity credential (ACC) on site servers (SS-01)."""
 
     username: UserName
-    """A local account, never a domain one (SS-01); not used yet."""
+    """A local account, never a domain one (SS-01)."""
     password: SecretReference
-    """Reference to its password (not used yet)."""
+    """Reference to its password."""
     create_local_account: Flag = False
-    """Create the account where it is missing (not used yet)."""
+    """Create the account where it is missing."""
     unlock: Flag = False
-    """Unlock the account where it is locked (not used yet)."""
+    """Unlock the account where it is locked."""
 
 
 class SiteServerSettings(Section):
@@ -43,9 +43,9 @@ class SiteServerSettings(Section):
     web: WebConfiguration = WebConfiguration()
     """The three bindings."""
     persistent_connection: Flag = False
-    """Keep tunnels open for real-time tasks (SS-14, C-05); not used yet."""
+    """Keep tunnels open for real-time tasks (SS-14, C-05)."""
     agent_connectivity_credential: AgentConnectivityCredential | None = None
-    """The ACC account (not used yet)."""
+    """The ACC account."""
 
 
 class PersistentConnectionOverride(Section):
@@ -54,7 +54,7 @@ class PersistentConnectionOverride(Section):
     enabled: Flag = False
     """The switch of the section: off, and the global setting holds."""
     persistent_connection: Flag = False
-    """The setting itself, while the section is enabled (not used yet)."""
+    """The setting itself, while the section is enabled."""
 
 
 class SiteServerOverrides(Section):
@@ -95,7 +95,7 @@ class SiteServer(Section):
     connection: Connection | None = None
     """How cemops reaches it; without one it is not managed."""
     domain_controller: Flag = False
-    """Whether it is a domain controller (no local accounts there); not used yet."""
+    """Whether it is a domain controller (no local accounts there)."""
     overrides: SiteServerOverrides = SiteServerOverrides()
     """Individual settings (SS-02)."""
 

@@ -30,7 +30,7 @@ class ConsoleSite(Section):
     """The NS's web site for console and web interfaces (P-01, PT-04). Never exposed to the Internet."""
 
     name: SiteName = DEFAULT_WEB_SITE
-    """Name of the site in IIS (not used yet)."""
+    """Name of the site in IIS."""
     port: Port = CONSOLE_SITE_PORT
     """HTTPS port (PT-04)."""
     require_https: Flag = True
@@ -43,15 +43,15 @@ class AgentSite(Section):
     """The CEM agent site of an NS (P-02, NS-01)."""
 
     name: SiteName = AGENT_SITE_NAME
-    """Name of the site in IIS; cannot be changed later (NS-02); not used yet."""
+    """Name of the site in IIS; cannot be changed later (NS-02)."""
     port: Port = AGENT_SITE_PORT
     """HTTPS port (PT-02)."""
     alternate_fqdn: Fqdn | None = None
     """Further name of the site; goes into the certificate (NS-01)."""
     create: Literal["console", "iis"] = "console"
-    """``console``: made in the console, known to the platform (NS-02); ``iis``: made in IIS only (not used yet)."""
+    """``console``: made in the console, known to the platform (NS-02); ``iis``: made in IIS only."""
     force_overwrite: Flag = False
-    """Replace the certificate of a binding that is already there (SS-05); not used yet."""
+    """Replace the certificate of a binding that is already there (SS-05)."""
     certificate: CertificateSource | None = None
     """Certificate of the site (CE-02); never a gateway's (NS-04)."""
 
@@ -71,11 +71,11 @@ class _TlsBinding(Section):
     enabled: Flag = True
     """Whether the binding is wanted."""
     force_overwrite: Flag = False
-    """Replace this endpoint's certificate (SS-05); not used yet."""
+    """Replace this endpoint's certificate (SS-05)."""
     take_port: Flag = False
-    """Take the port from another site that holds it (not used yet)."""
+    """Take the port from another site that holds it."""
     purge_bindings: Flag = False
-    """Remove the site's other bindings of this kind (not used yet)."""
+    """Remove the site's other bindings of this kind."""
     install_certificate: Flag = False
     """Deliver the certificate; off for own or third-party certificates (SS-03, SS-13)."""
     certificate: CertificateSource | None = None
@@ -100,7 +100,7 @@ class WebConfiguration(Section):
     """The web section of the site server settings: three bindings of one IIS site (SS-01)."""
 
     site: SiteName = DEFAULT_WEB_SITE
-    """The IIS site that carries the bindings (not used yet)."""
+    """The IIS site that carries the bindings."""
     http: HttpBinding = HttpBinding()
     """Plain HTTP."""
     https: HttpsBinding = HttpsBinding()

@@ -68,7 +68,7 @@ def test_every_field_says_what_it_means(printed: dict[str, Any]) -> None:
 def test_description_is_that_of_the_field_not_of_its_type(printed: dict[str, Any]) -> None:
     meanings = dict(fields(printed))
     assert meanings["Listen.port"]["description"] == "TCP port (PT-01)."
-    assert meanings["WebOverride.site"]["description"] == "The IIS site that carries the bindings (not used yet)."
+    assert meanings["WebOverride.site"]["description"] == "The IIS site that carries the bindings."
     assert meanings["Flow.from"]["description"] == "Who opens the connection."
 
 

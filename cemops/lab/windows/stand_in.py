@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cemops.errors import CemopsError
+from cemops.lab.windows.call_log import LoggedLeaves
 from cemops.lab.windows.command_line import CommandLine, CommandResult
 from cemops.lab.windows.dead_men import Timers
 from cemops.lab.windows.faults import Faults, read_faults
@@ -24,11 +25,10 @@ from cemops.lab.windows.invocation import run_actions, run_request
 from cemops.lab.windows.leaf_error import LeafError
 from cemops.lab.windows.leaves import no_notice
 from cemops.lab.windows.machine_file import MACHINE_FILE, load_machine, save_machine
-from cemops.lab.windows.machine_model import DeadMan, Machine
-from cemops.lab.windows.native_programs import NativePrograms
+from cemops.lab.windows.machine_model import DeadMan, Machine, Service
+from cemops.lab.windows.native_programs import NativePrograms, NoPrograms
 from cemops.lab.windows.tls_listeners import TlsTable
 from cemops.lab.windows.tls_table import tls_table
-from cemops.lab.windows.writing_leaves import Leaves
 from cemops.payload.assembly import BOOTSTRAP_COMMAND, PAYLOAD, PayloadError, dead_man_actions
 
 _NOT_KNOWN = 9009
@@ -40,11 +40,11 @@ class StandIn:
 
     def __init__(self, machine: Machine, programs: NativePrograms | None = None) -> None:
         self._machine = machine
-        self._programs = programs
+        self._programs = programs or NoPrograms()
         self._lock = threading.RLock()
         self._stamp = self._file_stamp()
         self._changed = False
-        self._timers = Timers(machine.time_ms, self._fire)
+        self._timers = Timers(self._time_ms, self._fire)
         self.on_change: Callable[[], None] = no_notice
         """Called after each change of the machine, by a command or a dead man, without the machine's lock."""
 
@@ -78,13 +78,26 @@ class StandIn:
         return command.text == BOOTSTRAP_COMMAND
 
     def start(self) -> None:
-        """Start the timers of the dead men; one that was due while the machine was off runs at once."""
+        """Start services that have a process, and the timers of dead men; one that was due meanwhile acts at once."""
         with self._lock:
+            for name, service in self._machine.services.items():
+                if service.state == "Running":
+                    self._resume(name, service)
             self._timers.follow(self._machine.dead_men)
 
+    def _resume(self, name: str, service: Service) -> None:
+        try:
+            service.pid = self._programs.start_service(name) or service.pid
+        except LeafError as error:
+            service.state, service.pid = "Stopped", 0
+            print(f"{name}: {error.message}", file=sys.stderr, flush=True)
+
     def stop(self) -> None:
-        """End the timers."""
+        """End timers and processes; a service that ran will run again after the next start."""
         self._timers.stop()
+        with self._lock:
+            for name in self._machine.services:
+                self._programs.stop_service(name)
 
     def tls_table(self) -> TlsTable:
         """Return what should be served by TLS now."""
@@ -95,6 +108,7 @@ class StandIn:
         """Take over what somebody wrote into ``machine.json`` (a change by hand)."""
         with self._lock:
             self._reload()
+            self._timers.follow(self._machine.dead_men)
         self._tell()
 
     def run(self, command: CommandLine, stdin: bytes) -> CommandResult:
@@ -115,10 +129,13 @@ class StandIn:
         self._tell()
         return CommandResult(b"\n" + json.dumps(reply).encode() + b"\n", b"", 0 if reply["ok"] else 1)
 
-    def _leaves(self) -> Leaves:
-        leaves = Leaves(self._machine, self._programs, self._faults, self._save)
+    def _leaves(self) -> LoggedLeaves:
+        leaves = LoggedLeaves(self._machine, self._programs, self._faults, self._save)
         leaves.run_script = self._run_script
         return leaves
+
+    def _time_ms(self) -> int:
+        return self._machine.time_ms()
 
     def _faults(self) -> Faults:
         return read_faults(self._machine.folder)

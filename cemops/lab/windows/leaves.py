@@ -115,7 +115,12 @@ class ReadingLeaves:
     def get_service(self, service: str) -> dict[str, Any] | None:
         """Get-ServiceLeaf."""
         found = self.machine.service(service)
-        return None if found is None else asdict(found)
+        if found is None:
+            return None
+        told = asdict(found)
+        if found.state == "Running" and self.programs.serves(service) is False:
+            told |= {"state": "Stopped", "pid": 0}
+        return told
 
     def get_file(self, path: str, content: bool) -> dict[str, Any] | None:
         """Get-FileLeaf."""

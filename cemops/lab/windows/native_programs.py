@@ -25,7 +25,10 @@ class NativePrograms(Protocol):
         """Start the process behind a service; return its pid, None where there is no process behind it."""
 
     def stop_service(self, service: str) -> None:
-        """End the process behind a service."""
+        """End the process behind a service, where there is one."""
+
+    def serves(self, service: str) -> bool | None:
+        """Tell whether the process behind a service lives; None where there is no process behind it."""
 
     def test_httpd(self, program: str, configuration: str) -> Ran:
         """Run ``httpd -t`` on a configuration; both are Windows' paths."""
@@ -37,17 +40,21 @@ class NativePrograms(Protocol):
 class NoPrograms:
     """A machine on which services are names with a state, and that has no httpd."""
 
-    def start_service(self, service: str) -> int | None:  # noqa: ARG002  # one of NativePrograms
+    def start_service(self, service: str) -> int | None:  # noqa: ARG002 - one of NativePrograms
         """Start nothing."""
         return None
 
     def stop_service(self, service: str) -> None:
         """End nothing."""
 
-    def test_httpd(self, program: str, configuration: str) -> Ran:  # noqa: ARG002  # one of NativePrograms
+    def serves(self, service: str) -> bool | None:  # noqa: ARG002 - one of NativePrograms
+        """Know of no process."""
+        return None
+
+    def test_httpd(self, program: str, configuration: str) -> Ran:  # noqa: ARG002 - one of NativePrograms
         """Say that there is no httpd."""
         return Ran(1, f"{program}: this stand-in has no httpd")
 
-    def rehearse_httpd(self, program: str, configuration: str, port: int, seconds: int) -> Ran:  # noqa: ARG002  # one of NativePrograms
+    def rehearse_httpd(self, program: str, configuration: str, port: int, seconds: int) -> Ran:  # noqa: ARG002 - one of NativePrograms
         """Say that there is no httpd."""
         return Ran(1, f"{program}: this stand-in has no httpd")

@@ -107,6 +107,8 @@ class EndpointTransport(Transport):
 def _check_logon(target: WinrmTarget) -> None:
     if target.plain_http and target.authentication not in {"ntlm", "kerberos"}:
         raise CemopsError(f"{target.authentication} protects nothing without TLS: remove allow_http")
+    if target.authentication in {"ntlm", "basic"} and target.password is None:
+        raise CemopsError(f"{target.authentication} needs a password: add one to the credential")
     if target.authentication == "kerberos" and not transport.HAVE_KERBEROS:
         raise CemopsError("authentication: kerberos needs more programs: run `pip install 'cemops[kerberos]'`")
 

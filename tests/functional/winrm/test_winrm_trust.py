@@ -232,6 +232,13 @@ def test_kerberos_without_its_programs_says_how_to_get_them(running: Endpoint, t
     assert running.counts.connections == 0
 
 
+@pytest.mark.parametrize("authentication", ["ntlm", "basic"])
+def test_without_a_password_nobody_is_asked(running: Endpoint, tmp_path: Path, authentication: str) -> None:
+    answer = connect(running.data(tmp_path, cemops_authentication=authentication, cemops_password=None))
+    assert f"{authentication} needs a password: add one to the credential" in answer["error"]
+    assert running.counts.connections == 0
+
+
 def test_basic_without_tls_sends_nothing(tmp_path: Path) -> None:
     with endpoint(None) as running:
         answer = connect(running.data(tmp_path, cemops_authentication="basic"))

@@ -215,11 +215,16 @@ function Write-FileLeaf($path, $bytes, $private) {
     Save-File $path $bytes $security
 }
 
-# The copy of a private file (one that inherits nothing) is private too.
+# The copy of a file with an access list of its own (one that inherits nothing) gets the same list: a key that is put back must
+# be neither open to all nor closed to its service.
 function Copy-FileLeaf($source, $target) {
     $security = $null
     $access = [IO.File]::GetAccessControl($source, [Security.AccessControl.AccessControlSections]::Access)
-    if ($access.AreAccessRulesProtected) { $security = Get-PrivateFileSecurity }
+    if ($access.AreAccessRulesProtected) {
+        # As it was read it counts as unchanged, and would not be written.
+        $access.SetAccessRuleProtection($true, $true)
+        $security = $access
+    }
     Save-File $target ([IO.File]::ReadAllBytes($source)) $security
 }
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from cemops.model.certificates import CertificateFacts
 from cemops.model.observed import ObservedGateway
+from cemops.planning.certificate_change import certificate_data, cut_off_by, not_proven
 from cemops.planning.changes import (
     KNOWN_AFTER_APPLY,
     Action,
@@ -83,9 +84,9 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
             *fitness.warnings,
             *(() if switch else trust.warnings),
             *_choice_warnings(desired, certificate),
-            *(_not_proven(desired) if switch or service.change else ()),
+            *(not_proven(desired.unproven) if switch or service.change else ()),
         ),
-        cut_off=_cut_off(desired, live.certificate),
+        cut_off=cut_off_by(host, desired.choice, live.certificate or desired.materials.certificate.recorded),
         release=release,
         switch=switch,
         service=service.step,
@@ -158,8 +159,8 @@ def _certificate_change(
         gateway.fqdn,
         action,
         "; ".join(choice.reasons) or "the live certificate lies outside the gateway's tls folder",
-        before=_certificate_data(live),
-        after=_certificate_data(choice.facts) or {"sha1": KNOWN_AFTER_APPLY, "sha256": KNOWN_AFTER_APPLY},
+        before=certificate_data(live),
+        after=certificate_data(choice.facts) or {"sha1": KNOWN_AFTER_APPLY, "sha256": KNOWN_AFTER_APPLY},
         warnings=choice.warnings,
     )
     # What is delivered is put there even where files of that name are: an interrupted or foreign hand may have left
@@ -167,42 +168,8 @@ def _certificate_change(
     return choice.action != "keep" or not in_place, change
 
 
-def _certificate_data(facts: CertificateFacts | None) -> dict[str, str] | None:
-    if facts is None:
-        return None
-    return {
-        "subject": facts.subject,
-        "sha1": facts.sha1,
-        "sha256": facts.sha256,
-        "not_after": facts.not_after.isoformat(),
-        "key_type": facts.key_type,
-    }
-
-
 def _choice_warnings(desired: DesiredGateway, change: Change | None) -> tuple[PlanWarning, ...]:
     return desired.choice.warnings if change is None else ()
-
-
-def _not_proven(desired: DesiredGateway) -> tuple[PlanWarning, ...]:
-    return tuple(
-        PlanWarning(
-            "not-proven",
-            f"no agent's certificate of {server} can be had, so apply can check that strangers are refused, but open "
-            f"no tunnel as its agent: declare a probe_certificate for {server}",
-            "C-04",
-        )
-        for server in desired.unproven
-    )
-
-
-def _cut_off(desired: DesiredGateway, live: CertificateFacts | None) -> tuple[str, ...]:
-    """Return who loses the gateway: whoever pins what serves now, or what the last apply left serving."""
-    choice = desired.choice
-    pinned = live or desired.materials.certificate.recorded
-    if pinned is None or all(warning.code != "agents-cut-off" for warning in choice.warnings):
-        return ()
-    new = f"{choice.facts.sha1} serves" if choice.facts else "the new certificate serves"
-    return (f"{desired.gateway.name}: agents that know only thumbprint {pinned.sha1} cannot connect once {new}",)
 
 
 def _unit_change(desired: DesiredGateway, observed: ObservedGateway) -> Change | None:

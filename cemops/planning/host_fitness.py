@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +9,7 @@ from datetime import timedelta
 from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
 from cemops.planning.changes import PlanWarning
+from cemops.planning.name_resolution import is_listed, judge_name
 from cemops.planning.sizing import Sizing
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -40,9 +40,15 @@ def judge_host(wanted: Wanted, observed: ObservedGateway) -> Fitness:
     errors = [*_software_errors(gateway, observed), *_account_errors(gateway, observed)]
     warnings = [*_limit_warnings(gateway, wanted.sizing, observed), *_clock_warnings(observed)]
     for host in wanted.hosts:
-        error, warning = _name(host, observed, on_loopback=wanted.on_loopback)
-        errors += [error] if error else []
-        warnings += [warning] if warning else []
+        judged = judge_name(
+            host,
+            observed.resolved.get(host, ()),
+            observed.own_addresses,
+            on_loopback=wanted.on_loopback,
+            listed_already=is_listed(host, observed.live_files.get("httpd.conf", "")),
+        )
+        errors += [judged.error] if judged.error else []
+        warnings += [judged.warning] if judged.warning else []
     return Fitness(tuple(errors), tuple(warnings))
 
 
@@ -100,31 +106,3 @@ def _clock_warnings(observed: ObservedGateway) -> Iterable[PlanWarning]:
             f"the host's clock is {minutes} minutes from the operator's: certificates and CRLs are judged by it; "
             "set up time synchronisation",
         )
-
-
-def _name(host: str, observed: ObservedGateway, *, on_loopback: bool) -> tuple[str | None, PlanWarning | None]:
-    addresses = observed.resolved.get(host, ())
-    if not addresses:
-        message = (
-            f"{host} does not resolve on the gateway: mend its DNS or hosts file, or take the name off the list (IG-13)"
-        )
-        if _listed_live(host, observed):
-            return None, PlanWarning("name-unresolved", message, "IG-13")
-        return message, None
-    if on_loopback:
-        return None, None
-    for address in addresses:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-        if parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified:
-            return (
-                f"{host} resolves to {address} on the gateway, which is the gateway itself: mend its DNS (IG-13)",
-                None,
-            )
-        if str(parsed) in observed.own_addresses:
-            return f"{host} resolves to {address}, an address of the gateway itself: mend its DNS (IG-13)", None
-    return None, None
-
-
-def _listed_live(host: str, observed: ObservedGateway) -> bool:
-    """Whether the live release lists the name already: then it may not hold up, say, a CRL."""
-    return f"^{host.replace('.', '[.]')}:" in observed.live_files.get("httpd.conf", "")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,19 +170,53 @@ def endpoint(
         server.stop()
 
 
+class Worker:
+    """The process in which connectors connect; it answers one request after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._errors = folder / "stderr"
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.functional.winrm.winrm_process"],
+                cwd=Path(__file__).parents[3],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """The answer to a request, and what was written to stderr meanwhile."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        begin = self._errors.stat().st_size
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        limit = threading.Timer(120, self._process.kill)  # then readline ends, without an answer
+        limit.start()
+        line = self._process.stdout.readline()
+        limit.cancel()
+        said = self._errors.read_bytes()[begin:].decode("utf-8", "replace")
+        assert line, said
+        return json.loads(line), said
+
+    def end(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        finally:
+            self._process.kill()
+            self._process.wait(20)
+
+
+WORKERS: list[Worker] = []
+"""The worker of the session, if there is one (conftest.py)."""
+
+
 def process(data: dict[str, Any], *steps: dict[str, Any], **request: Any) -> tuple[dict[str, Any], str]:
     """Connect, run the steps, disconnect; return the answer and what was written to stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.functional.winrm.winrm_process"],
-        cwd=Path(__file__).parents[3],
-        input=json.dumps({"data": data, "steps": steps, **request}),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    return WORKERS[0].ask({"data": data, "steps": steps, "environ": dict(os.environ), **request})
 
 
 def connect(data: dict[str, Any], *steps: dict[str, Any], **request: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Connects to one host with the WinRM connector of cemops and works there, as cemops itself does.
 
-In a process of its own, because gevent patches a process for good. Reads one JSON object from stdin and writes one.
+In a process of its own, because gevent patches a process for good. Answers each line of stdin, a JSON object, with one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ monkey.patch_all()
 import base64  # noqa: E402 - after gevent's patch
 import hashlib  # noqa: E402 - after gevent's patch
 import json  # noqa: E402 - after gevent's patch
+import os  # noqa: E402 - after gevent's patch
 import sys  # noqa: E402 - after gevent's patch
+from collections.abc import Iterator  # noqa: E402 - after gevent's patch
+from contextlib import contextmanager  # noqa: E402 - after gevent's patch
 from io import BytesIO  # noqa: E402 - after gevent's patch
 from time import monotonic  # noqa: E402 - after gevent's patch
 from typing import Any  # noqa: E402 - after gevent's patch
@@ -81,10 +84,23 @@ def _step(connector: WinrmConnector, step: dict[str, Any]) -> dict[str, Any]:
     return {**result, "took": monotonic() - started}
 
 
-def main() -> None:
-    request = json.load(sys.stdin)
-    for module, name, value in request.get("settings", ()):
-        setattr({"shell": winrm_shell, "endpoint": winrm_endpoint, "transport": transport}[module], name, value)
+@contextmanager
+def _settings(changes: list[tuple[str, str, Any]]) -> Iterator[None]:
+    """Other waits and limits for a while."""
+    modules: dict[str, Any] = {"shell": winrm_shell, "endpoint": winrm_endpoint, "transport": transport}
+    before = [(modules[module], name, getattr(modules[module], name)) for module, name, _ in changes]
+    for module, name, value in changes:
+        setattr(modules[module], name, value)
+    try:
+        yield
+    finally:
+        for one, name, value in before:
+            setattr(one, name, value)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    os.environ.clear()
+    os.environ.update(request["environ"])
     state = State(check_for_changes=False)
     state.init(Inventory(([("@winrm/ns1", request["data"])], {})), Config())
     host = next(iter(state.inventory))
@@ -108,7 +124,15 @@ def main() -> None:
         "received": connector.bytes_received,
         "commands": connector.remote_commands,
     }
-    json.dump(answer, sys.stdout)
+    return answer
+
+
+def main() -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        with _settings(request.get("settings", [])):
+            sys.stdout.write(json.dumps(_answer(request)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

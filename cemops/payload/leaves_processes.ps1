@@ -14,7 +14,7 @@ function Get-DeadManPath([string]$token, [string]$kind) {
 
 function Get-TaskFolder {
     $service = New-Object -ComObject Schedule.Service
-    $service.Connect()
+    $null = $service.Connect()
     return $service.GetFolder('\')
 }
 
@@ -73,7 +73,7 @@ function Register-DeadManLeaf($token, $seconds, $bytes) {
     Write-FileLeaf (Get-DeadManPath $token 'ps1') $bytes $true
     Write-FileLeaf (Get-DeadManPath $token 'due') ([Text.Encoding]::ASCII.GetBytes("$due_ms")) $true
     $service = New-Object -ComObject Schedule.Service
-    $service.Connect()
+    $null = $service.Connect()
     $task = $service.NewTask(0)
     $task.RegistrationInfo.Description = 'cemops: goes back to the state before a change that nobody confirmed'
     $task.Settings.Enabled = $true
@@ -98,7 +98,7 @@ function Register-DeadManLeaf($token, $seconds, $bytes) {
 
 function Unregister-DeadManLeaf($token) {
     $folder = Get-TaskFolder
-    if (Test-Task $folder $token) { $folder.DeleteTask((Get-TaskName $token), 0) }
+    if (Test-Task $folder $token) { $null = $folder.DeleteTask((Get-TaskName $token), 0) }
     foreach ($kind in @('ps1', 'due', 'fired', 'done')) {
         $path = Get-DeadManPath $token $kind
         if ([IO.File]::Exists($path)) { [IO.File]::Delete($path) }

@@ -82,6 +82,17 @@ def test_the_dead_mans_own_command_is_sound() -> None:
     assert sorted(set(re.findall(r"#[A-Z]+#", inner))) == ["#DONE#", "#FIRED#", "#SCRIPT#"]
 
 
+@pytest.mark.parametrize("name", ["bootstrap.ps1", "get_file.ps1", "put_file.ps1", "dead_man.ps1"])
+def test_script_that_runs_by_itself_has_all_it_names(name: str) -> None:
+    source = (tree.PAYLOAD / name).read_text(encoding="utf-8")
+    root = tree.parse(f"function Whole {{\n{source}\n}}")
+    functions = tree.functions(root)
+    assert functions[0].name == "whole"
+    assert not told(unknown_commands(root, functions, CMDLETS))
+    assert not told(wrong_arguments(root, functions))
+    assert not told(unassigned_variables(functions[:1]))
+
+
 def test_each_operation_has_its_function() -> None:
     functions = {each.name: each.parameters for each in tree.functions(SHIPPED)}
     handlers = [

@@ -35,6 +35,7 @@ from cemops.model.site_servers import AgentConnectivityCredential
 from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.server_certificates import make_server_certificate
 from cemops.planning.windows.agent_site import plan_agent_site
+from cemops.planning.windows.desired import local_account_name
 from cemops.planning.windows.desired_firewall import desired_windows_firewall
 from cemops.planning.windows.firewall import plan_windows_firewall
 from cemops.planning.windows.host_fitness import judge_windows_host
@@ -200,7 +201,9 @@ class SiteServerKind(WindowsKind):
     def want(self, context: EstateContext, name: str) -> dict[str, Any]:
         """Return the ``state`` request of a site server."""
         credential = self._credential(context, name)
-        return state_request(services=WEB_SERVICES, accounts=() if credential is None else (credential.username,))
+        return state_request(
+            services=WEB_SERVICES, accounts=() if credential is None else (local_account_name(credential.username),)
+        )
 
     def parts(self, run: EstateRun, name: str, observed: ObservedWindows) -> tuple[WindowsPlan, ...]:
         """Plan the bindings and the account."""
@@ -214,7 +217,7 @@ class SiteServerKind(WindowsKind):
     def passwords(self, context: EstateContext, name: str) -> Mapping[str, str]:
         """Return the reference of the ACC account's password."""
         credential = self._credential(context, name)
-        return {} if credential is None else {credential.username: credential.password}
+        return {} if credential is None else {local_account_name(credential.username): credential.password}
 
     def _credential(self, context: EstateContext, name: str) -> AgentConnectivityCredential | None:
         server = topology.site_server(context.estate, name)

@@ -38,7 +38,8 @@ def plan_agent_site(desired: DesiredAgentSite, observed: ObservedWindows, now: d
         return without_half(merged((_console_step(desired), plan_bindings(machine, console))))
     parts = [plan_bindings(machine, (desired.binding, *console), NEW_SITE_FOLDER if site is None else None)]
     if site is None:
-        parts.append(WindowsPlan(warnings=(_unknown_to_platform(desired),)))
+        made = any(change.resource is Resource.IIS_SITE for change in parts[0].changes)
+        parts.append(WindowsPlan(warnings=(_unknown_to_platform(desired),) if made else ()))
     else:
         served = WindowsPlan(warnings=tuple(_gateways_certificate(desired, machine)))
         parts += [served, WindowsPlan(warnings=tuple(application_warnings(site, desired.last_applications)))]
@@ -94,8 +95,9 @@ def _fqdn_changed(desired: DesiredAgentSite, machine: Machine) -> Iterator[str]:
         *issuer_problems(facts, material.kind, material.issuer),
     )
     named = [name for name in desired.binding.names if not name_problems(facts, name)]
-    if material.kind in ("issued_by", "self_signed") and not other and not named:
-        served = ", ".join(facts.dns_names) or facts.common_name
+    names = [name for name in (*facts.dns_names, facts.common_name or "") if "." in name]
+    if material.kind in ("issued_by", "self_signed") and names and not other and not named:
+        served = ", ".join(dict.fromkeys(names))
         yield (
             f"the agent site {desired.site} serves the certificate {facts.sha1} for {served}, and the estate says "
             f"{desired.fqdn}: the FQDN of an agent site cannot be changed once it exists; correct fqdn, or make a new "

@@ -43,7 +43,7 @@ def binding_changes(situation: Situation, served: ToBind, new_site: str | None) 
     machine, placed, own = situation.machine, situation.placed, situation.own
     desired, old = placed.desired, placed.old
     before = view(None, None, None)
-    reason = situation.row.says + " (SS-05)"
+    reason = situation.reason
     if old is not None:
         entry = machine.http_sys.answering(old)
         held = None if entry is None else of_entry(machine, entry)

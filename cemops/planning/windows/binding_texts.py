@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cemops.model.windows_observed import SslEntry
 from cemops.planning.changes import Action, Change, PlanWarning, Resource
 from cemops.planning.windows.binding_views import ToBind, of_entry, view
-from cemops.planning.windows.endpoints import SiteBinding, endpoint_of
+from cemops.planning.windows.endpoints import SiteBinding, endpoint_of, of_iis
 from cemops.planning.windows.machine import Machine
 from cemops.planning.windows.placement import Placed
 from cemops.planning.windows.plan import WindowsPlan
@@ -24,7 +24,9 @@ def certificate_change(situation: Situation, bound: ToBind) -> Change:
         Resource.HTTP_SYS_CERTIFICATE,
         str(situation.endpoint),
         Action.CREATE if situation.exact is None else existing,
-        situation.row.says + " (SS-05)",
+        situation.reason
+        if current is not None or situation.placed.binding is None
+        else "http.sys has no certificate for the binding that IIS has there (SS-05)",
         before=None
         if current is None
         else {**view(shown, situation.endpoint, served), "thumbprint": current.thumbprint},
@@ -110,6 +112,10 @@ def kept_warnings(situation: Situation, bound: ToBind) -> tuple[PlanWarning, ...
 def no_binding(machine: Machine, placed: Placed, own: SiteBinding) -> WindowsPlan:
     """Say that there is no certificate to bind, install certificate being off (SS-13)."""
     desired = placed.desired
+    repair = {
+        "agent-site": "declare one",
+        "console": "declare one",
+    }.get(desired.purpose, "import it there, or have it delivered (install_certificate, for CEM an Internet site)")
     if placed.binding is not None:
         code, what = "http-sys-disagrees", f"IIS has the binding {own}, but http.sys no certificate that can serve it"
     else:
@@ -118,8 +124,8 @@ def no_binding(machine: Machine, placed: Placed, own: SiteBinding) -> WindowsPla
         warnings=(
             PlanWarning(
                 code,
-                f"{what}: install_certificate is off, and neither the endpoint nor LocalMachine\\My holds the "
-                "certificate; import it there, or switch install_certificate on",
+                f"{what}: {desired.why_not_installed}, and neither the endpoint nor LocalMachine\\My holds one that "
+                f"fits; {repair}",
                 "SS-13",
             ),
         )
@@ -168,7 +174,8 @@ def cut_off_by_certificate(situation: Situation, bound: ToBind) -> tuple[str, ..
         f"where they know only the old one, because it shares {situation.endpoint} ({change})"
         for other in situation.others
     ]
-    if not lines:
+    losing_its_port = bool(situation.taken) and of_iis(current)  # who loses the port has a line for that
+    if not lines and not losing_its_port:
         lines.append(f"{host}: another program on {situation.endpoint}: its clients lose it ({change})")
     return tuple(lines)
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from cemops.model.certificates import CertificateFacts
-from cemops.model.windows_observed import IisBinding
 from cemops.planning.changes import PlanWarning
 from cemops.planning.windows.closings import closings, plan_closings
 from cemops.planning.windows.desired import DesiredBinding, Purpose
@@ -110,8 +109,9 @@ def _left(
     """Name switched-off bindings that are still there, and those that may be the old one of a binding that is made."""
     for placed, _ in outcomes:
         for other in placed.unclaimed:
-            if SiteBinding(placed.desired.site, other) not in removed:
-                yield _may_be_old(placed.desired, other)
+            undeclared = SiteBinding(machine.site_name(placed.desired.site), other)
+            if undeclared not in removed:
+                yield _may_be_old(placed.desired, undeclared)
         desired, binding = placed.desired, placed.binding
         site = machine.http_sys.site(desired.site)
         if desired.enabled or binding is None or site is None or SiteBinding(site.name, binding) in removed:
@@ -124,12 +124,11 @@ def _left(
         )
 
 
-def _may_be_old(desired: DesiredBinding, other: IisBinding) -> PlanWarning:
+def _may_be_old(desired: DesiredBinding, other: SiteBinding) -> PlanWarning:
     repair = "set purge_bindings to remove it" if desired.purpose in ("https", "cem") else "remove it in IIS"
     return PlanWarning(
         "undeclared-binding",
-        f"{SiteBinding(desired.site, other)} is not declared and is left as it is; if it is the old port of "
-        f"{desired.purpose}, {repair}",
+        f"{other} is not declared and is left as it is; if it is the old port of {desired.purpose}, {repair}",
         "SS-03",
     )
 

@@ -61,7 +61,7 @@ def _moved(machine: Machine, outcomes: Mapping[Purpose, tuple[Placed, Outcome]])
         if old is None or not outcome.stands or not desired.enabled:
             continue
         yield Closing(
-            SiteBinding(_site_name(machine, desired), old),
+            SiteBinding(machine.site_name(desired.site), old),
             f"{desired.purpose} moves to port {desired.port}; this is its old binding (SS-03)",
             desired.clients,
             desired.names[0],
@@ -97,11 +97,6 @@ def _kept(purging: DesiredBinding, outcomes: Mapping[Purpose, tuple[Placed, Outc
         and placed.desired.site.casefold() == purging.site.casefold()
         and (placed.desired.enabled or not placed.desired.purge_bindings)
     }
-
-
-def _site_name(machine: Machine, desired: DesiredBinding) -> str:
-    site = machine.http_sys.site(desired.site)
-    return desired.site if site is None else site.name
 
 
 def plan_closings(

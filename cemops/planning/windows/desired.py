@@ -43,6 +43,8 @@ class DesiredBinding:
     take_port: bool = False
     purge_bindings: bool = False
     install_certificate: bool = False
+    why_not_installed: str = "install_certificate is off"
+    """Said where nothing is delivered."""
     material: ServerCertificateMaterial | None = None
     usual_port: int | None = None
     """The port that a binding of this purpose has by default: one found there is the old one of it (SS-03)."""
@@ -69,8 +71,6 @@ class DesiredSiteServer:
     fqdn: str
     site: str
     bindings: tuple[DesiredBinding, ...]
-    on_internet: bool
-    """Assigned to an Internet site: only then the CEM certificate is delivered (SS-01)."""
     account: DesiredAccount | None = None
     persistent_connection: bool = False
     domain_controller: bool = False
@@ -140,6 +140,7 @@ def desired_agent_site(
             f"cloud-enabled agents that reach {ns.name} through the gateways{through}",
             force_overwrite=site.force_overwrite,
             install_certificate=material is not None,
+            why_not_installed="no certificate is declared for it",
             material=material,
             dedicated_site=True,
         ),
@@ -192,7 +193,6 @@ def desired_site_server(estate: Estate, server: SiteServer, materials: Materials
         fqdn=server.fqdn,
         site=web.site,
         bindings=(http, *tls),
-        on_internet=on_internet,
         account=None if credential is None else _account(credential),
         persistent_connection=topology.effective_persistent_connection(estate, server),
         domain_controller=server.domain_controller,
@@ -222,10 +222,20 @@ def _tls(
         take_port=declared.take_port,
         purge_bindings=declared.purge_bindings,
         install_certificate=declared.install_certificate and delivered,
+        why_not_installed=(
+            "the CEM certificate is delivered to site servers of Internet sites only"
+            if declared.install_certificate and not delivered
+            else "install_certificate is off"
+        ),
         material=materials.get(purpose),
         usual_port=CEM_PORT if is_cem else HTTPS_PORT,
     )
 
 
 def _account(credential: AgentConnectivityCredential) -> DesiredAccount:
-    return DesiredAccount(credential.username.removeprefix(".\\"), credential.create_local_account, credential.unlock)
+    return DesiredAccount(local_account_name(credential.username), credential.create_local_account, credential.unlock)
+
+
+def local_account_name(username: str) -> str:
+    r"""Return a local account's bare name: ``.\`` before it only says that it is this computer's."""
+    return username.removeprefix(".\\")

@@ -19,8 +19,7 @@ def plan_http_binding(machine: Machine, placed: Placed) -> Outcome:
     problems = port_problems(machine.http_sys, placed, binding)
     if problems.errors or placed.binding is not None:
         return Outcome(problems, stands=placed.binding is not None)
-    site = machine.http_sys.site(desired.site)
-    own = SiteBinding(desired.site if site is None else site.name, binding)
+    own = SiteBinding(machine.site_name(desired.site), binding)
     moved = None if old is None else SiteBinding(own.site, old)
     change = Change(
         machine.host,

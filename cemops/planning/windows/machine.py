@@ -30,6 +30,11 @@ class Machine:
         """What IIS and http.sys say together."""
         return HttpSys(self.observed)
 
+    def site_name(self, declared: str) -> str:
+        """Return a site's name as IIS writes it; the declared one where there is no such site."""
+        site = self.http_sys.site(declared)
+        return declared if site is None else site.name
+
     @property
     def coming(self) -> tuple[StoredCertificateFound, ...]:
         """What My holds once this plan is done."""

@@ -40,14 +40,10 @@ ROLLOUT_TABLE: tuple[RolloutRow, ...] = (
     RolloutRow(
         True, True, True, "replace", "declared", "deliver the certificate, replace the binding (force_overwrite is on)"
     ),
-    RolloutRow(
-        False, False, False, "create", "there", "install_certificate is off: bind the certificate that is there"
-    ),
-    RolloutRow(True, False, False, "leave", "there", "install_certificate is off: the binding stays as it is"),
-    RolloutRow(False, True, False, "create", "there", "install_certificate is off: bind the certificate that is there"),
-    RolloutRow(
-        True, True, False, "replace", "there", "install_certificate is off: bind the certificate that is there again"
-    ),
+    RolloutRow(False, False, False, "create", "there", "bind the certificate that is there"),
+    RolloutRow(True, False, False, "leave", "there", "the binding stays as it is"),
+    RolloutRow(False, True, False, "create", "there", "bind the certificate that is there"),
+    RolloutRow(True, True, False, "replace", "there", "bind the certificate that is there again"),
 )
 
 

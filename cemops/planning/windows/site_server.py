@@ -22,7 +22,7 @@ def plan_site_server(desired: DesiredSiteServer, observed: ObservedWindows, now:
     """Compare one site server with its machine; ``now`` is the operator's clock (aware, UTC)."""
     machine = Machine(desired.host, observed, now)
     bindings = plan_bindings(machine, desired.bindings)
-    warnings = WindowsPlan(warnings=(*_web_socket(desired, bindings), *_not_on_internet(desired)))
+    warnings = WindowsPlan(warnings=tuple(_web_socket(desired, bindings)))
     return without_half(merged((plan_account(desired, observed), bindings, warnings)))
 
 
@@ -40,14 +40,3 @@ def _web_socket(desired: DesiredSiteServer, bindings: WindowsPlan) -> Iterator[P
     yield PlanWarning(
         "no-web-socket", f"{why} on {desired.host}, so its WebSocket server does not start: {lost}", "SS-04"
     )
-
-
-def _not_on_internet(desired: DesiredSiteServer) -> Iterator[PlanWarning]:
-    cem = next(one for one in desired.bindings if one.purpose == "cem")
-    if cem.enabled and not desired.on_internet and cem.material is not None:
-        yield PlanWarning(
-            "cem-certificate-not-delivered",
-            f"{desired.host} is in no Internet site, so the CEM certificate is not delivered to it: add it to one, or "
-            "switch its CEM binding off",
-            "SS-01",
-        )

@@ -42,6 +42,13 @@ class Situation:
     taken: tuple[SiteBinding, ...]
 
     @property
+    def reason(self) -> str:
+        """What the plan says of its row."""
+        if self.row.certificate == "declared":
+            return f"{self.row.says} (SS-05)"
+        return f"{self.placed.desired.why_not_installed}: {self.row.says} (SS-05)"
+
+    @property
     def in_use(self) -> bool:
         """Whether the current entry serves somebody, or is another program's."""
         if self.current is None:
@@ -52,7 +59,7 @@ class Situation:
     @property
     def may_replace(self) -> bool:
         """Whether the endpoint's certificate may change."""
-        return self.placed.desired.force_overwrite or not self.in_use
+        return self.row.force_overwrite or not self.in_use
 
     @property
     def others(self) -> tuple[SiteBinding, ...]:

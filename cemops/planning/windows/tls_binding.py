@@ -24,6 +24,7 @@ from cemops.planning.windows.rollout_table import rollout_row
 from cemops.planning.windows.server_certificate import (
     ServerCertificateChoice,
     choose_for_server,
+    expiry_warnings,
     stored_for_server,
     thumbprints,
 )
@@ -34,7 +35,7 @@ def plan_tls_binding(machine: Machine, placed: Placed, new_site: str | None = No
     """Plan one HTTPS binding; ``new_site``: the folder of a site that is made with it."""
     desired, http_sys = placed.desired, machine.http_sys
     binding = placed.binding or catch_all("https", desired.port)
-    own = SiteBinding(_site_name(machine, desired.site), binding)
+    own = SiteBinding(machine.site_name(desired.site), binding)
     endpoint = endpoint_of(binding)
     if placed.binding is not None and binding.from_central_store:
         return Outcome(WindowsPlan(warnings=(_central_store(own),)), stands=True)
@@ -51,11 +52,6 @@ def plan_tls_binding(machine: Machine, placed: Placed, new_site: str | None = No
     )
     outcome = _outcome(Situation(machine, placed, row, own, endpoint, exact, current, taken), new_site)
     return replace(outcome, plan=merged((problems, outcome.plan)))
-
-
-def _site_name(machine: Machine, name: str) -> str:
-    site = machine.http_sys.site(name)
-    return name if site is None else site.name
 
 
 def _central_store(own: SiteBinding) -> PlanWarning:
@@ -128,7 +124,7 @@ def _there(situation: Situation) -> ToBind | None:
 
 
 def _consequences(situation: Situation, bound: ToBind, new_site: str | None) -> WindowsPlan:
-    current, exists = situation.current, situation.placed.binding is not None
+    current, create = situation.current, situation.row.binding == "create"
     right = current is not None and has_thumbprint(current, bound.thumbprints)
     write = not right and (current is None or situation.may_replace)
     served = bound if write or situation.served is None else situation.served
@@ -137,14 +133,32 @@ def _consequences(situation: Situation, bound: ToBind, new_site: str | None) -> 
         parts.append(WindowsPlan(warnings=kept_warnings(situation, bound)))
     if write:
         parts.append(endpoint_changes(situation, bound))
-    if not exists:
+    if create:
         parts.append(binding_changes(situation, served, new_site))
     elif situation.taken:
         parts.append(take_changes(situation))
-    found = shadows(
-        situation.machine.http_sys, situation.placed.desired, situation.own.binding, situation.endpoint, served
-    )
+    http_sys, own = situation.machine.http_sys, situation.own
+    parts.append(WindowsPlan(warnings=tuple(_served_warnings(situation, served))))
+    found = shadows(http_sys, situation.placed.desired, own.binding, situation.endpoint, served)
     plan = merged((*parts, WindowsPlan(warnings=tuple(found))))
-    if bound.thumbprint is None and (write or not exists):
+    if bound.thumbprint is None and (write or create):
         return WindowsPlan(changes=plan.changes, warnings=plan.warnings, cut_off=plan.cut_off)
     return plan
+
+
+def _served_warnings(situation: Situation, served: ToBind) -> Iterator[PlanWarning]:
+    """Warn where what serves runs out, or is not what is declared though nothing is to be delivered (SS-13)."""
+    material, now = situation.placed.desired.material, situation.machine.now
+    if served.facts is not None:
+        yield from expiry_warnings(served.facts, now)
+    if situation.row.certificate == "declared" or material is None:
+        return
+    declared = () if material.facts is None else thumbprints(material.facts)
+    declared = (*declared, *(() if material.thumbprint is None else (material.thumbprint,)))
+    if material.kind in ("pfx", "thumbprint") and declared and not set(declared) & set(served.thumbprints):
+        yield PlanWarning(
+            "certificate-differs",
+            f"{situation.endpoint} serves {served.shown}, and {declared[0]} is declared: it is left, because "
+            f"{situation.placed.desired.why_not_installed}",
+            "SS-13",
+        )

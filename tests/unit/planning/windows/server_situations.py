@@ -137,7 +137,7 @@ def site_server(*bindings: DesiredBinding, **changes: Any) -> DesiredSiteServer:
     """A site server with these bindings; those that are left out are switched off."""
     given = {one.purpose: one for one in bindings}
     off = {one.purpose: one for one in (http(enabled=False), https(enabled=False), cem(enabled=False))}
-    desired = DesiredSiteServer(HOST, FQDN, SITE, tuple({**off, **given}.values()), on_internet=True)
+    desired = DesiredSiteServer(HOST, FQDN, SITE, tuple({**off, **given}.values()))
     return replace(desired, **changes)
 
 

@@ -94,6 +94,21 @@ def test_create_iis_makes_the_site_in_a_folder_of_its_own_and_says_what_it_lacks
     assert plan(agent_site(create="iis"), reached).is_empty
 
 
+def test_create_iis_without_a_certificate_makes_no_site_and_says_why() -> None:
+    result = plan(agent_site(create="iis", material=None, install_certificate=False), machine(CONSOLE))
+    assert result.is_empty
+    assert codes(result) == {"no-binding"}
+
+
+def test_a_certificate_for_a_short_name_is_no_other_fqdn() -> None:
+    short = replace(HELD, dns_names=("ns1",), common_name="ns1", issuer=f"CN={NS_FQDN}", subject=f"CN={NS_FQDN}")
+    observed = machine(
+        CONSOLE, site(binding(4726), name=AGENT_SITE, number=2), entries=(entry(4726, short),), my=(short,)
+    )
+    material = replace(pfx(None, "agent-site", names=(NS_FQDN,)), kind="self_signed", can_make=True)
+    assert plan(agent_site(material=material, force_overwrite=True), observed).to_make == ("agent-site",)
+
+
 def test_create_iis_waits_for_a_vendors_certificate() -> None:
     material = vendor("agent-site", names=(NS_FQDN,))
     result = plan(agent_site(create="iis", material=material), machine(CONSOLE))

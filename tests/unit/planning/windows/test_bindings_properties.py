@@ -138,7 +138,7 @@ def site_servers(draw: st.DrawFn) -> DesiredSiteServer:
                 material=None if material is None else replace(material, purpose=one.purpose),
             )
         )
-    return DesiredSiteServer(HOST, FQDN, SITE, (plain, *tls), on_internet=True)
+    return DesiredSiteServer(HOST, FQDN, SITE, (plain, *tls))
 
 
 def with_made(desired: DesiredSiteServer, to_make: tuple[str, ...]) -> DesiredSiteServer:

@@ -110,6 +110,7 @@ def test_a_binding_and_install_off_keeps_the_certificate_there(force: bool) -> N
     assert not result.actions
     assert not result.cut_off
     assert result.is_empty
+    assert "certificate-differs" in codes(result)
 
 
 def test_a_binding_install_off_and_force_on_gets_the_stored_one_where_the_entry_serves_nobody() -> None:

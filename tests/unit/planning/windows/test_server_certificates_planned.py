@@ -256,6 +256,12 @@ def test_a_certificate_that_one_purpose_delivers_is_there_for_the_other() -> Non
     ]
 
 
+def test_a_certificate_that_stays_and_runs_out_is_a_warning() -> None:
+    observed = machine(site(binding(4726)), entries=(entry(4726, SHORT),), my=(SHORT,))
+    for desired in (cem(), cem(install_certificate=True, material=pfx(NEW))):
+        assert "certificate-expires" in codes(plan_site_server(site_server(desired), observed, NOW))
+
+
 def test_install_on_without_a_certificate_is_an_error() -> None:
     result = plan_site_server(site_server(cem(install_certificate=True)), machine(site()), NOW)
     assert "no certificate is declared" in result.errors[0]

@@ -207,14 +207,12 @@ function Invoke-Request($request) {
     Assert-Object $request 'the request'
     if (-not (Test-FieldPresent $request 'verb')) { throw "field 'verb' of the request is missing" }
     if (Test-Choice $request.verb 'state') {
-        if (-not (Test-FieldPresent $request 'want')) { throw "field 'want' of the request is missing" }
         Assert-Fields $request 'verb=state want=value' 'the request'
         Assert-Want $request.want
         $text = ConvertTo-Json (Get-State $request.want) -Depth 100 -Compress -WarningAction Stop
         return [ordered]@{ gzip = (Compress-Text $text) }
     }
     if (Test-Choice $request.verb 'apply') {
-        if (-not (Test-FieldPresent $request 'actions')) { throw "field 'actions' of the request is missing" }
         Assert-Fields $request 'verb=apply actions=value' 'the request'
         if (-not ($request.actions -is [array])) { throw "field 'actions' of the request must be a list" }
         return Invoke-Plan $request.actions

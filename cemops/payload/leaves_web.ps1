@@ -33,6 +33,18 @@ function Find-ManagedSite($manager, [string]$site) {
     throw "there is no site '$site' in IIS"
 }
 
+# The sites as plain elements of the configuration: what is written to their bindings reaches the file and nothing else.
+function Get-SiteElements($manager) {
+    foreach ($element in $manager.GetApplicationHostConfiguration().GetSection('system.applicationHost/sites').GetCollection()) { $element }
+}
+
+function Get-BindingElements($manager, [string]$site) {
+    foreach ($element in @(Get-SiteElements $manager)) {
+        if ([string]::Equals("$($element.GetAttributeValue('name'))", $site, [StringComparison]::OrdinalIgnoreCase)) { return , $element.GetCollection('bindings') }
+    }
+    throw "there is no site '$site' in IIS"
+}
+
 function Find-ManagedBinding($bindings, [string]$protocol, [string]$information) {
     foreach ($element in $bindings) {
         if (-not [string]::Equals("$($element.GetAttributeValue('protocol'))", $protocol, [StringComparison]::OrdinalIgnoreCase)) { continue }
@@ -47,7 +59,8 @@ function Get-SiteState($site) { try { return "$($site.State)" } catch { return '
 function Get-SitesLeaf {
     $manager = New-ServerManager
     try {
-        foreach ($site in $manager.Sites) {
+        foreach ($site in @(Get-SiteElements $manager)) {
+            $name = "$($site.GetAttributeValue('name'))"
             $bindings = New-Object Collections.ArrayList
             foreach ($element in $site.GetCollection('bindings')) {
                 $null = $bindings.Add([ordered]@{
@@ -55,7 +68,8 @@ function Get-SitesLeaf {
                         ssl_flags = [int]$element.GetAttributeValue('sslFlags')
                     })
             }
-            [ordered]@{ name = "$($site.Name)"; id = [long]$site.Id; state = (Get-SiteState $site); bindings = $bindings.ToArray() }
+            $state = Get-SiteState (Find-ManagedSite $manager $name)
+            [ordered]@{ name = $name; id = [long]$site.GetAttributeValue('id'); state = $state; bindings = $bindings.ToArray() }
         }
     } finally { $manager.Dispose() }
 }
@@ -92,7 +106,7 @@ function Start-SiteLeaf($site) {
 function Add-BindingLeaf($site, $protocol, $information, $ssl_flags) {
     $manager = New-ServerManager
     try {
-        $bindings = (Find-ManagedSite $manager $site).GetCollection('bindings')
+        $bindings = Get-BindingElements $manager $site
         $element = $bindings.CreateElement('binding')
         $element.SetAttributeValue('protocol', [string]$protocol)
         $element.SetAttributeValue('bindingInformation', [string]$information)
@@ -105,7 +119,7 @@ function Add-BindingLeaf($site, $protocol, $information, $ssl_flags) {
 function Set-BindingFlagsLeaf($site, $protocol, $information, $ssl_flags) {
     $manager = New-ServerManager
     try {
-        $bindings = (Find-ManagedSite $manager $site).GetCollection('bindings')
+        $bindings = Get-BindingElements $manager $site
         Set-SslFlags (Find-ManagedBinding $bindings $protocol $information) $ssl_flags
         $manager.CommitChanges()
     } finally { $manager.Dispose() }
@@ -114,7 +128,7 @@ function Set-BindingFlagsLeaf($site, $protocol, $information, $ssl_flags) {
 function Remove-BindingLeaf($site, $protocol, $information) {
     $manager = New-ServerManager
     try {
-        $bindings = (Find-ManagedSite $manager $site).GetCollection('bindings')
+        $bindings = Get-BindingElements $manager $site
         $bindings.Remove((Find-ManagedBinding $bindings $protocol $information))
         $manager.CommitChanges()
     } finally { $manager.Dispose() }

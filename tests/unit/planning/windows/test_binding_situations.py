@@ -107,6 +107,17 @@ def test_take_port_takes_no_binding_for_another_host_name() -> None:
     assert result.cut_off == ()
 
 
+def test_a_binding_that_two_sites_have_is_reported_and_taken_with_take_port_only() -> None:
+    observed = machine(site(binding(4726)), site(binding(4726), name="Other"), entries=(entry(4726, NEW),), my=(NEW,))
+    left = plan(site_server(ROLLOUT), observed)
+    assert left.is_empty
+    assert "port-contested" in codes(left)
+    taken = plan(site_server(replace(ROLLOUT, take_port=True)), observed)
+    assert operations(taken) == ["iis.binding_remove"]
+    assert "Other" in taken.cut_off[0]
+    assert plan(site_server(replace(ROLLOUT, take_port=True)), after(taken, observed)).is_empty
+
+
 def test_force_overwrite_takes_no_port_and_purges_nothing() -> None:
     observed = machine(site(binding(4726), binding(9443)), entries=(entry(4726), entry(9443)), my=(OLD,))
     reached = after(plan(site_server(FORCED), observed), observed)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cemops.model.windows_observed import IisBinding, IisSite, ObservedWindows, SslEntry, StoredCertificateFound
-from cemops.planning.windows.desired import DesiredBinding, DesiredSiteServer
+from cemops.planning.windows.agent_site import plan_agent_site
+from cemops.planning.windows.desired import DesiredAgentSite, DesiredBinding, DesiredSiteServer
 from cemops.planning.windows.endpoints import (
     ANY_IPV4,
     IIS_APP_ID,
@@ -35,6 +36,7 @@ from tests.unit.planning.windows.server_situations import (
     OTHER_APP_ID,
     ROOT_CERTIFICATE,
     SITE,
+    agent_site,
     binding,
     cem,
     certificate,
@@ -269,6 +271,45 @@ def test_every_binding_stands_once_and_every_change_has_its_own_id(
     ids = [change.id for change in plan.changes]
     assert len(ids) == len(set(ids))
     assert {action.change for action in (*plan.actions, *plan.restore)} <= set(ids)
+
+
+def _agent_site(force: bool, create: str, port: int, material: ServerCertificateMaterial | None) -> DesiredAgentSite:
+    return agent_site(
+        force_overwrite=force,
+        create=create,
+        port=port,
+        material=material,
+        install_certificate=material is not None,
+        names=(FQDN,),
+        console_site="Other",
+        console_port=443,
+        site=SITE,
+    )
+
+
+agent_sites = st.builds(
+    _agent_site,
+    st.booleans(),
+    st.sampled_from(("console", "iis")),
+    st.sampled_from((4726, 8443)),
+    st.sampled_from([None, pfx(NEW), local(OLD), vendor()]),
+)
+
+
+@SMALL
+@given(agent_sites, machines, st.booleans())
+def test_an_agent_site_needs_one_apply_and_leaves_the_console_alone(
+    desired: DesiredAgentSite, observed: ObservedWindows, there: bool
+) -> None:
+    observed = observed if there else replace(observed, sites=observed.sites[1:])
+    plan = plan_agent_site(desired, observed, NOW)
+    assert not plan.to_make
+    reached = SimulatedMachine(observed, IMPORTABLE).apply(plan.actions)
+    again = plan_agent_site(desired, reached, NOW)
+    assert again.actions == ()
+    assert again.is_empty
+    assert again.errors == plan.errors
+    assert HttpSys(reached).site("Other") == HttpSys(observed).site("Other")
 
 
 def test_sites_of_the_machines_are_those_of_the_estate() -> None:

@@ -142,8 +142,11 @@ def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
 
 
-def dead_man_script(actions: list[dict[str, Any]]) -> str:
-    """Return the script that restores by itself: this payload with its own request inside (``deadman.arm``)."""
+def dead_man_script(actions: list[dict[str, Any]], payload: str = PAYLOAD) -> str:
+    """Return the script that restores by itself: the payload with its own request inside (``deadman.arm``).
+
+    It runs its actions one by one, so that one that fails does not keep the others from restoring.
+    """
     request = {"verb": "apply", "actions": actions}
     _refuse_dates(request, "request")
     bootstrap = read_script("bootstrap.ps1")
@@ -152,7 +155,7 @@ def dead_man_script(actions: list[dict[str, Any]]) -> str:
     return (
         read_script("dead_man.ps1")
         .replace("#FORMAT_FAILURE#", failure)
-        .replace("#PAYLOAD#", _packed(PAYLOAD))
+        .replace("#PAYLOAD#", _packed(payload))
         .replace("#REQUEST#", _packed(json.dumps(request, separators=(",", ":"), allow_nan=False)))
     )
 

@@ -15,6 +15,13 @@ function Expand-Text($packed) {
 }
 $payload = [ScriptBlock]::Create((Expand-Text '#PAYLOAD#'))
 $request = ConvertFrom-Json (Expand-Text '#REQUEST#')
-$result = @(& $payload $request 6>$null)
-if ($result.Count -ne 1) { throw "the payload returned $($result.Count) objects, want 1" }
-return $result[0]
+$outcomes = New-Object Collections.ArrayList
+$failed = $false
+# One by one: what cannot be restored must not keep the rest from it.
+foreach ($action in $request.actions) {
+    $result = @(& $payload ([pscustomobject]@{ verb = 'apply'; actions = @($action) }) 6>$null)
+    if ($result.Count -ne 1) { throw "the payload returned $($result.Count) objects, want 1" }
+    if ($result[0].failed) { $failed = $true }
+    foreach ($outcome in $result[0].actions) { $null = $outcomes.Add($outcome) }
+}
+return [ordered]@{ actions = $outcomes.ToArray(); failed = $failed }

@@ -95,6 +95,14 @@ def states(*actions: dict[str, Any]) -> list[tuple[str, bool | None]]:
     return [(action["state"], action.get("changed")) for action in plan(*actions)["reply"]["actions"]]
 
 
+def restored(*actions: dict[str, Any]) -> Any:
+    """What became of the actions in a dead man's script, over fake leaves that refuse one value."""
+    machine = """ConvertFrom-Json '{"refuses": ["Set-RegistryValue HKLM:\\\\x refused"]}'"""
+    leaves = (HERE / "leaves_fake.ps1").read_text(encoding="utf-8")
+    payload = assembly.join_payload(leaves, f"Initialize-FakeMachine ({machine})\nreturn Invoke-Request $request\n")
+    return run(assembly.dead_man_script(numbered(*actions), payload), {})["actions"]
+
+
 def numbered(*actions: dict[str, Any]) -> list[dict[str, Any]]:
     """Give each action an id of its own."""
     return [{**action, "id": str(number)} for number, action in enumerate(actions)]
@@ -173,6 +181,9 @@ FRAME: dict[str, Callable[[], bool]] = {
     ),
     "a dead man's script holds payload and request": lambda: (
         run(assembly.dead_man_script([]), {}) == {"actions": [], "failed": False}
+    ),
+    "a dead man restores what he can": lambda: (
+        [one["state"] for one in restored(SET, {**SET, "name": "refused"}, SET)] == ["done", "failed", "done"]
     ),
 }
 

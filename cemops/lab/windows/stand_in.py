@@ -174,8 +174,9 @@ class StandIn:
             raise LeafError(
                 f"dead man {dead_man.token}: the stand-in runs no other scripts than cemops's own"
             ) from error
-        outcome = run_actions(self._leaves(), actions)
-        problems = [one["error"]["message"] for one in outcome["actions"] if "error" in one]
+        # One by one, as the script does: what cannot be restored must not keep the rest from it.
+        outcomes = [one for action in actions for one in run_actions(self._leaves(), [action])["actions"]]
+        problems = [one["error"]["message"] for one in outcomes if "error" in one]
         if problems:
             raise LeafError(f"dead man {dead_man.token} could not restore all: {' '.join(problems)}")
 

@@ -341,6 +341,15 @@ def test_a_confirmed_dead_man_is_gone_and_a_fired_one_acts_at_once(stand_in: Sta
     assert shown(stand_in.machine) == {}
 
 
+def test_what_a_dead_man_cannot_restore_keeps_the_rest_from_nothing(stand_in: StandIn) -> None:
+    apply(stand_in, importing(ONE, pfx(ONE)), binding(ONE))
+    impossible = {"id": "0", "op": "service.restart", "service": "none of that name"}
+    script = dead_man_script([impossible, *removing()])
+    _, fired = apply(stand_in, arming(3600, script), {"op": "deadman.fire", "token": "t"})
+    assert "could not restore all: there is no service 'none of that name'" in fired["error"]["message"]
+    assert shown(stand_in.machine) == {}
+
+
 def test_a_script_of_somebody_else_is_not_run(stand_in: StandIn) -> None:
     outcome = apply(stand_in, arming(3600, "Remove-Item C:\\"), {"op": "deadman.fire", "token": "t"})
     assert "no other scripts than cemops's own" in outcome[1]["error"]["message"]

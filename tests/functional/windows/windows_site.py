@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from cemops.lab.folder import write_file
 from cemops.lab.trust import LabAuthority, ServerCertificate
 from cemops.lab.windows import birth
+from cemops.lab.windows.call_log import read_calls
 from cemops.lab.windows.endpoint_settings import STATUS_FILE, EndpointSettings
 from cemops.lab.windows.faults import FAULTS_FILE
 from cemops.lab.windows.machine_file import save_machine
@@ -256,15 +257,28 @@ class WindowsSite:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        der = self._handshake(context, name, port, sni)
+        return None if der is None else sha1(der, usedforsecurity=False).hexdigest().upper()
+
+    def trusted(self, name: str, port: int) -> bool:
+        """Tell whether an agent that trusts the site server root, and nothing else, takes what it is shown."""
+        root = self.folder / "pki" / "authorities" / "site-server-root" / "certificate.pem"
+        context = ssl.create_default_context(cafile=str(root))
+        return self._handshake(context, name, port, f"{name}.corp.test.example") is not None
+
+    def _handshake(self, context: ssl.SSLContext, name: str, port: int, sni: str | None) -> bytes | None:
         try:
             with (
                 socket.create_connection((self.machines[name].address, port), timeout=5) as connection,
                 context.wrap_socket(connection, server_hostname=sni) as secured,
             ):
-                der = secured.getpeercert(binary_form=True)
+                return secured.getpeercert(binary_form=True)
         except OSError:
             return None
-        return None if der is None else sha1(der, usedforsecurity=False).hexdigest().upper()
+
+    def calls(self, name: str) -> list[str]:
+        """Return every writing call that a machine has been asked for in its life."""
+        return read_calls(self.machines[name].folder)
 
     def counts(self, name: str) -> dict[str, Any]:
         """Return what a machine's endpoint has counted since it started."""

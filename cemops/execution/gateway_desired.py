@@ -76,12 +76,12 @@ def desired_gateway(
         files=_release_files(inputs, materials),
         choice=choice,
         certificate_stem=stem,
-        certificate_pem=_certificate_pem(choice, materials),
+        certificate_pem=certificate_text(choice, materials),
         materials=materials,
         sizing=inputs.sizing,
         unit=_unit(gateway, inputs, observed),
         hosts=tuple(dict.fromkeys(target.host for target in targets)),
-        unproven=_without_agent(context.estate, gateway),
+        unproven=agents_missing(context.estate, gateway),
         on_loopback=topology.is_on_loopback(gateway),
     )
 
@@ -100,7 +100,7 @@ def _with_its_chain(
     return replace(choice, action="deliver", reasons=(reason,))
 
 
-def _without_agent(estate: Estate, gateway: Gateway) -> tuple[str, ...]:
+def agents_missing(estate: Estate, gateway: Gateway) -> tuple[str, ...]:
     """Name the Notification Servers whose agents cemops can neither play by a declared certificate nor make."""
     served = (
         topology.notification_server(estate, name) for name in topology.served_notification_servers(estate, gateway)
@@ -154,7 +154,8 @@ def _der(pem: str) -> bytes:
     return base64.b64decode(body)
 
 
-def _certificate_pem(choice: CertificateChoice, materials: GatewayMaterials) -> str | None:
+def certificate_text(choice: CertificateChoice, materials: GatewayMaterials) -> str | None:
+    """Return the certificate file's text, chain included; None where the certificate is still to be made."""
     if choice.facts is None:
         return None
     chain = materials.certificate.chain if choice.action != "keep" else ()

@@ -177,6 +177,8 @@ class ObservedWindows:
     unreadable: tuple[str, ...] = ()
     """What could not be read, as sentences (a damaged rule, an unknown flag); a damaged IIS configuration is an error
     of the observation itself."""
+    presented: CertificateFacts | None = None
+    """What a gateway of layout ``smp-8`` presents to whoever dials it from here: its server.pfx cannot be read."""
     observer_clock: datetime | None = None
     """The operator's clock at that moment; None for a record."""
 

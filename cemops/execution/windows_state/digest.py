@@ -42,6 +42,7 @@ def windows_observation_digest(observed: ObservedWindows) -> str:
         "accounts": observed.accounts,
         "resolved": {name: sorted(addresses) for name, addresses in observed.resolved.items()},
         "dead_men": sorted([one.token, one.fired] for one in observed.dead_men),
+        "presented": observed.presented.sha256 if observed.presented else None,
         "unreadable": sorted(observed.unreadable),
     }
     return "sha256:" + hashlib.sha256(_text(parts).encode()).hexdigest()

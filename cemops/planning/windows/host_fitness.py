@@ -13,18 +13,18 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """A clock further off makes certificates look expired or not yet valid, and Kerberos refuse."""
 
 
-def judge_windows_host(observed: ObservedWindows) -> WindowsPlan:
+def judge_windows_host(observed: ObservedWindows, *, needs_iis: bool = True) -> WindowsPlan:
     """Return errors and warnings of the machine as a whole; no changes."""
-    return WindowsPlan(errors=tuple(_errors(observed)), warnings=tuple(_warnings(observed)))
+    return WindowsPlan(errors=tuple(_errors(observed, needs_iis=needs_iis)), warnings=tuple(_warnings(observed)))
 
 
-def _errors(observed: ObservedWindows) -> Iterable[str]:
+def _errors(observed: ObservedWindows, *, needs_iis: bool) -> Iterable[str]:
     if not observed.elevated:
         yield (
             f"{observed.user} is no administrator on {observed.computer}: connect as one (an account of the domain, or "
             "a local one with LocalAccountTokenFilterPolicy)"
         )
-    if not observed.iis_installed:
+    if needs_iis and not observed.iis_installed:
         yield "IIS is not installed: add the role Web Server (IIS), then plan again"
 
 

@@ -32,6 +32,8 @@ class WindowsPlan:
     """The plan of one Windows machine, or of one part of it; parts are put together with :func:`merged`."""
 
     changes: tuple[Change, ...] = ()
+    preparation: tuple[PayloadAction, ...] = ()
+    """What runs first and touches nothing that serves: copies, trials. Where it fails, nothing has to be put back."""
     actions: tuple[PayloadAction, ...] = ()
     """In the order in which they must run: certificates before bindings, openings before closings."""
     restore: tuple[PayloadAction, ...] = ()
@@ -57,6 +59,7 @@ def merged(plans: Iterable[WindowsPlan]) -> WindowsPlan:
     changes = {change.id: change for part in parts for change in part.changes}
     return WindowsPlan(
         changes=tuple(changes.values()),
+        preparation=tuple(action for part in parts for action in part.preparation),
         actions=tuple(action for part in parts for action in part.actions),
         restore=tuple(action for part in reversed(parts) for action in part.restore),
         errors=tuple(dict.fromkeys(error for part in parts for error in part.errors)),

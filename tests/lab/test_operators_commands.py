@@ -279,7 +279,7 @@ def test_one_dead_host_stops_no_other_and_a_record_outlives_them_all(day: Lab, t
     assert "cannot be reached by SSH" in said(none)
     code, from_record = plan(day, "--observed", str(record))
     assert code == 2
-    assert same(from_record) == same(live)
+    assert same(from_record)[:2] == same(live)[:2]  # the servers' certificates are made by now, and known
 
 
 def stop_sshd(lab: Lab, host: str) -> None:

@@ -42,6 +42,10 @@ lab: setup system ## the example estate on this machine: up, validate, plan, app
 test: setup system ## every test
 	$(PYTEST)
 
+.PHONY: acceptance
+acceptance: setup ## look at the applied machines of an estate (testinfra): make acceptance ESTATE=/path/to/estate.yaml
+	@CEMOPS_ACCEPTANCE_ESTATE="$(ESTATE)" $(BIN)/python -m pytest tests/acceptance
+
 .PHONY: payload
 payload: ## the Windows payload's cases with a real PowerShell: PWSH=/path/to/pwsh make payload
 	@$(or $(PYTHON),python3) tests/payload/run.py
@@ -55,8 +59,9 @@ check: setup ## lint, types, layers and the fast tests
 	$(PYTEST) -m "not slow"
 
 .PHONY: bench
-bench: setup system ## wall time of plan and apply at 1, 20 and 100 hosts, beside plain pyinfra
+bench: setup system ## what plan and apply cost: gateways beside plain pyinfra, Windows machines in requests and bytes
 	$(BIN)/python tests/bench/plan_and_apply.py
+	$(BIN)/python -m tests.bench.windows_changes
 
 .PHONY: lock
 lock: ## lock the dependencies of pyproject.toml anew (needs pip-compile and Python 3.11)

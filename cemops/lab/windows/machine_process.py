@@ -15,6 +15,8 @@ from pathlib import Path
 
 from cemops.errors import CemopsError
 from cemops.lab.windows.endpoint_settings import STATUS_FILE, EndpointSettings, read_endpoint_settings
+from cemops.lab.windows.gateway_programs import gateway_programs
+from cemops.lab.windows.machine_file import load_machine
 from cemops.lab.windows.stand_in import StandIn
 from cemops.lab.windows.tls_listeners import TlsListeners
 from cemops.lab.windows.wsman_behaviour import Counters
@@ -97,6 +99,11 @@ class RunningMachine:
         self._listeners.close()
 
 
+def _stand_in(folder: Path) -> StandIn:
+    machine = load_machine(folder)
+    return StandIn(machine, gateway_programs(machine))
+
+
 def main() -> int:
     """Serve the machine of the folder that the command line names until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m cemops.lab.windows.machine_process", description=__doc__)
@@ -106,7 +113,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: asked_to_end.set())
     try:
-        running = RunningMachine(folder, StandIn.load(folder), read_endpoint_settings(folder))
+        running = RunningMachine(folder, _stand_in(folder), read_endpoint_settings(folder))
     except CemopsError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -181,7 +181,7 @@ def test_the_console_never_gets_the_agent_port() -> None:
     assert "IG-02" in declared.errors[0]
     found = plan(agent_site(), machine(site(binding(443), binding(4726)), site(name=AGENT_SITE, number=2)))
     assert found.actions == ()
-    assert SITE in found.errors[0]
+    assert f"the console's site {SITE}" in found.errors[0]
 
 
 def console(**changes: object) -> DesiredBinding:

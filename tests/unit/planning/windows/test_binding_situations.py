@@ -133,6 +133,26 @@ def test_http_sys_without_a_certificate_for_a_binding_is_mended_without_force_an
     assert result.restore == ()
 
 
+def test_a_binding_that_a_wildcards_entry_answers_is_left_and_gets_its_own_entry_with_force() -> None:
+    observed = machine(site(binding(4726, address="10.0.0.5")), entries=(entry(4726, OLD),), my=(OLD, NEW))
+    left = plan(site_server(ROLLOUT), observed)
+    assert left.is_empty
+    assert "rollout-left-binding" in codes(left)
+    forced = plan(site_server(FORCED), observed)
+    reached = after(forced, observed)
+    assert thumbprint_at(reached, "0.0.0.0:4726") == OLD.sha1
+    assert thumbprint_at(reached, "10.0.0.5:4726") == NEW.sha1
+    assert len(forced.cut_off) == 1
+    assert [one.op for one in forced.restore] == ["sslcert.remove"]
+
+
+def test_the_dead_man_does_not_try_to_put_back_an_entry_whose_certificate_is_gone() -> None:
+    observed = machine(site(binding(4726), binding(9443)), entries=(entry(4726, NEW), entry(9443, "9" * 40)), my=(NEW,))
+    result = plan(site_server(replace(ROLLOUT, purge_bindings=True)), observed)
+    assert operations(result) == ["iis.binding_remove", "sslcert.remove"]
+    assert [one.op for one in result.restore] == ["iis.binding_add"]
+
+
 def test_an_entry_whose_certificate_is_gone_is_reported_and_replaced_with_force_only() -> None:
     observed = machine(site(binding(4726)), entries=(entry(4726, "9" * 40),), my=(NEW,))
     assert operations(plan(site_server(ROLLOUT), observed)) == []
@@ -384,6 +404,14 @@ def test_a_port_is_not_closed_while_the_certificate_of_its_successor_is_still_to
     assert "iis.binding_remove" not in operations(result)
     assert any(one.action is Action.DELETE for one in result.changes)
     assert len(result.cut_off) == 1
+
+
+def test_a_binding_for_a_host_name_or_a_single_address_is_never_the_old_one() -> None:
+    for found in (binding(4726, host="old.example"), binding(4726, address="10.0.0.5"), binding(4726, flags=2)):
+        observed = machine(site(found), entries=(entry(4726, OLD),), my=(OLD, NEW))
+        result = plan(site_server(replace(ROLLOUT, port=8443)), observed)
+        assert found in after(result, observed).sites[0].bindings
+        assert result.cut_off == ()
 
 
 def test_the_old_endpoints_entry_stays_where_another_site_uses_it() -> None:

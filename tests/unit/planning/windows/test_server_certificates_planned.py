@@ -37,6 +37,7 @@ from tests.unit.planning.windows.server_situations import (
     site_server,
     vendor,
 )
+from tests.unit.planning.windows.simulated_machine import SimulatedMachine, known
 
 SHORT = certificate("F", not_after=NOW + timedelta(days=20))
 EXPIRED = certificate("9", not_after=NOW - timedelta(days=1))
@@ -260,6 +261,18 @@ def test_a_certificate_that_stays_and_runs_out_is_a_warning() -> None:
     observed = machine(site(binding(4726)), entries=(entry(4726, SHORT),), my=(SHORT,))
     for desired in (cem(), cem(install_certificate=True, material=pfx(NEW))):
         assert "certificate-expires" in codes(plan_site_server(site_server(desired), observed, NOW))
+
+
+def test_a_certificate_that_one_purpose_delivers_is_chosen_by_the_other_where_it_fits() -> None:
+    desired = site_server(
+        https(install_certificate=True, material=vendor("https")), cem(install_certificate=True, material=pfx(NEW))
+    )
+    observed = machine(site())
+    result = plan_site_server(desired, observed, NOW)
+    reached = SimulatedMachine(observed, known(NEW)).apply(result.actions)
+    assert {one.thumbprint for one in reached.ssl_entries} == {NEW.sha1}
+    assert len(reached.ssl_entries) == 2
+    assert plan_site_server(desired, reached, NOW).is_empty
 
 
 def test_install_on_without_a_certificate_is_an_error() -> None:

@@ -193,17 +193,17 @@ def differences(expected: object, got: object, place: str) -> list[str]:
     if isinstance(expected, dict) and "message_contains" in expected:
         told = str(got.get("message")) if isinstance(got, dict) else repr(got)
         wanted = str(expected["message_contains"])
-        return [] if wanted in told else [f"{place}: wanted an error with {wanted!r}, got {told!r}"]
+        return [] if wanted in told else [f"{place}: wanted an error with {wanted!a}, got {told!a}"]
     if isinstance(expected, dict) and isinstance(got, dict):
         found = [f"{place}.{name}: wanted, not there" for name in expected if name not in got]
-        found += [f"{place}.{name}: not wanted, got {got[name]!r}" for name in got if name not in expected]
+        found += [f"{place}.{name}: not wanted, got {got[name]!a}" for name in got if name not in expected]
         for name in expected.keys() & got.keys():
             found += differences(expected[name], got[name], f"{place}.{name}")
         return sorted(found)
     if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
         return [line for at, pair in enumerate(zip(expected, got)) for line in differences(*pair, f"{place}[{at}]")]  # noqa: B905 - of one length
     same = type(expected) is type(got) and expected == got
-    return [] if same else [f"{place}: wanted {expected!r}, got {got!r}"]
+    return [] if same else [f"{place}: wanted {expected!a}, got {got!a}"]
 
 
 def judge(case: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
@@ -211,11 +211,11 @@ def judge(case: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
     found: list[str] = []
     if "error" in case:
         if outcome["error"] is None:
-            found.append(f"error: wanted {case['error']['message_contains']!r}, got none but {outcome['reply']!r}")
+            found.append(f"error: wanted {case['error']['message_contains']!a}, got none but {outcome['reply']!a}")
         else:
             found += differences(case["error"], outcome["error"], "error")
     elif outcome["error"] is not None:
-        found.append(f"reply: wanted one, got the error {outcome['error'].get('message')!r}")
+        found.append(f"reply: wanted one, got the error {outcome['error'].get('message')!a}")
     else:
         reply = dict(outcome["reply"])
         if case["request"].get("verb") == "state":

@@ -37,6 +37,12 @@ def test_the_package_holds_every_template_and_shell_program(wheel: zipfile.ZipFi
     assert templates | programs <= set(wheel.namelist())
 
 
+def test_the_package_holds_every_schema_of_an_output(wheel: zipfile.ZipFile) -> None:
+    schemas = {str(path.relative_to(ROOT)) for path in (ROOT / "cemops/rendering/schemas").glob("*.json")}
+    assert len(schemas) == 3
+    assert schemas <= set(wheel.namelist())
+
+
 def test_the_package_says_that_it_is_typed(wheel: zipfile.ZipFile) -> None:
     assert "cemops/py.typed" in wheel.namelist()
 

@@ -22,11 +22,12 @@ import yaml
 
 from cemops.lab.estate_lab import Lab, take_down
 from cemops.lab.folder import read_state
+from cemops.rendering.output_schemas import output_schema
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "tests/cases/plan.schema.json").read_text("utf-8"))
+SCHEMA = output_schema("plan")
 KEY_MARK = "PRIVATE KEY"
 Done = subprocess.CompletedProcess[str]
 

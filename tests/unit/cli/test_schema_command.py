@@ -16,11 +16,15 @@ from cemops.cli import schema
 from tests.unit.sample_estate import sample_data
 
 
-@pytest.fixture(scope="module")
-def printed() -> dict[str, Any]:
+def run(*arguments: str) -> Any:
     app = typer.Typer()
     schema.register(app)
-    result = CliRunner().invoke(app, [])
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[str, Any]:
+    result = run()
     assert result.exit_code == 0
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -105,3 +109,19 @@ def test_a_field_that_no_code_reads_says_so(printed: dict[str, Any]) -> None:
 
 def test_only_two_fields_are_required(printed: dict[str, Any]) -> None:
     assert printed["required"] == ["cemops", "estate"]
+
+
+@pytest.mark.parametrize("subject", ["plan", "validate", "probe"])
+def test_schema_of_an_output_is_printed_as_it_is_shipped(subject: str) -> None:
+    shipped = Path("cemops/rendering/schemas", f"{subject}.schema.json").read_text("utf-8")
+    assert json.loads(run(subject).stdout) == json.loads(shipped)
+
+
+def test_estate_is_the_default(printed: dict[str, Any]) -> None:
+    assert json.loads(run("estate").stdout) == printed
+
+
+def test_another_subject_is_wrong_usage() -> None:
+    result = run("apply")
+    assert result.exit_code != 0
+    assert "'apply' is not one of" in result.output

@@ -21,13 +21,14 @@ from cemops.execution.gateway_kind import GatewayKind
 from cemops.execution.gateway_state import parse_gateway_state
 from cemops.execution.planning_run import assemble, managed_hosts, plan_record, wanted_hosts
 from cemops.planning.changes import HostPlan, HostStatus, Plan
+from cemops.rendering.output_schemas import output_schema
 from cemops.rendering.plan_json import plan_document
 from cemops.rendering.plan_text import plan_text
 from tests.unit.sample_estate import sample_data
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EXAMPLE = Path("tests/cases/estate-example.yaml")
-SCHEMA = json.loads(Path("tests/cases/plan.schema.json").read_text("utf-8"))
+SCHEMA = output_schema("plan")
 OBSERVED = parse_gateway_state(Path("tests/cases/gateway-state/fresh.txt").read_text("utf-8").splitlines())
 EVERY = ("gw1", "gw2", "ns1", "ps1", "ps2")
 

@@ -1,0 +1,19 @@
+"""The JSON schemas (draft 2020-12) of what ``--format json`` prints: the contract (DESIGN.md, JSON), for programs.
+
+They lie as files beside this module, to be read without Python, too; the tests hold real outputs against them.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any, Literal
+
+OutputName = Literal["plan", "validate", "probe"]
+
+
+def output_schema(name: OutputName) -> dict[str, Any]:
+    """Give the JSON schema of one command's JSON as plain data."""
+    file = resources.files(__package__) / "schemas" / f"{name}.schema.json"
+    schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return schema

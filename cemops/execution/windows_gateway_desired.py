@@ -15,11 +15,12 @@ from cemops.model import topology
 from cemops.model.certificates import CertificateFacts, CrlFacts
 from cemops.model.gateways import Gateway
 from cemops.model.windows_observed import ObservedFileContent, ObservedWindows
+from cemops.pki.gateway_certificate import certificate_material
 from cemops.pki.gateway_materials import gateway_key_pem, gateway_materials
 from cemops.pki.inspection import certificate_facts, certificates_from_bytes, crl_facts, crl_from_bytes
 from cemops.pki.name_hash import issuer_hash, subject_hash
 from cemops.planning.certificate_choice import choose_certificate
-from cemops.planning.materials import AuthorityMaterial, GatewayCertificateMaterial
+from cemops.planning.materials import AuthorityMaterial
 from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import Sizing, gateway_sizing
 from cemops.planning.windows.gateway.desired import CERTIFICATE, KEY, DesiredWindowsGateway, FoundTrust, TrustFile
@@ -47,7 +48,7 @@ def windows_gateway(
     Raises PkiError or SecretError, and CemopsError for a capacity that httpd on Windows cannot hold (IG-04).
     """
     materials = gateway_materials(context.estate, context.folder, gateway, context.secrets, now)
-    found = found_trust(context, gateway, observed, materials.certificate)
+    found = found_trust(context, gateway, observed)
     choice = choose_certificate(
         materials.certificate, found.live.certificate, found.live.key_matches, gateway.fqdn, now
     )
@@ -65,9 +66,7 @@ def windows_gateway(
     return (_with_configuration(desired, observed) if gateway.layout == "smp-7" else desired), found
 
 
-def found_trust(
-    context: EstateContext, gateway: Gateway, observed: ObservedWindows, material: GatewayCertificateMaterial
-) -> FoundTrust:
+def found_trust(context: EstateContext, gateway: Gateway, observed: ObservedWindows) -> FoundTrust:
     """Read certificates and CRLs out of the observed files; what cannot be read counts as absent."""
     place = installation(gateway, observed)
     by_path: dict[str, CertificateFacts] = {}
@@ -78,7 +77,7 @@ def found_trust(
     lists = {path: crl for path, file in _files(observed, place.crl) if (crl := _crl_in(file.content, authorities))}
     certificate, matches = observed.presented, True
     if gateway.layout == "smp-7":
-        certificate, matches = _live_certificate(context, gateway, observed, place, material)
+        certificate, matches = _live_certificate(context, gateway, observed, place)
     crls = tuple({crl.sha256: crl for crl in lists.values()}.values())
     return FoundTrust(
         LiveTrust(authorities, crls, certificate, matches and certificate is not None),
@@ -92,7 +91,6 @@ def _live_certificate(
     gateway: Gateway,
     observed: ObservedWindows,
     place: Installation,
-    material: GatewayCertificateMaterial,
 ) -> tuple[CertificateFacts | None, bool]:
     """Return the certificate in server.crt, and whether server.key belongs to it, as far as can be told.
 
@@ -104,7 +102,7 @@ def _live_certificate(
     leaf = _certificates(found.content if found else None)[:1]
     if not leaf or key is None or key.size == 0:
         return (leaf[0] if leaf else None), False
-    known = material.facts
+    known = certificate_material(context.estate, context.folder, gateway, context.secrets).facts
     if known is None or known.sha256 != leaf[0].sha256:
         return leaf[0], True
     expected = _key_digest(context, gateway)

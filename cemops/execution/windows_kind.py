@@ -29,7 +29,7 @@ from cemops.execution.windows_state.digest import windows_observation_digest
 from cemops.execution.windows_state.recording import recordable
 from cemops.execution.windows_state.request import state_request
 from cemops.execution.windows_state.state import parse_state
-from cemops.execution.windows_transaction import WindowsTransaction
+from cemops.execution.windows_transaction import GatewaySide, WindowsTransaction
 from cemops.model import topology
 from cemops.model.site_servers import AgentConnectivityCredential
 from cemops.model.windows_observed import ObservedWindows
@@ -56,6 +56,7 @@ class WindowsKind(ABC):
 
     deploy: str
     record_kind = "windows"
+    needs_iis = True
 
     @abstractmethod
     def want(self, context: EstateContext, name: str) -> dict[str, Any]:
@@ -77,6 +78,11 @@ class WindowsKind(ABC):
         """Take note of a machine that is as it should be; of most there is nothing to note."""
         del run, name, observed
 
+    def gateway_side(self, run: EstateRun, host: Host) -> GatewaySide | None:
+        """Return what a gateway needs in its transaction; other machines need nothing."""
+        del run, host
+        return None
+
     def observe(self, run: EstateRun, host: Host) -> Observation:
         """Read the machine in one remote process."""
         machine = WindowsMachine(host)
@@ -97,17 +103,38 @@ class WindowsKind(ABC):
         return merged(
             (
                 plan_pending(name, observed),
-                judge_windows_host(observed),
+                judge_windows_host(observed, needs_iis=self.needs_iis),
                 *self.parts(run, name, observed),
                 plan_windows_firewall(desired_windows_firewall(run.context.estate, name), observed),
             )
         )
 
+    def settle(self, run: EstateRun, host: Host) -> bool:
+        """Confirm or undo what an earlier apply left; tell whether there was something."""
+        observed: ObservedWindows = run.observe(host).observed
+        if not observed.dead_men:
+            return False
+        self._transaction(run, host).settle(observed)
+        run.forget(host)
+        return True
+
     def steps(self, run: EstateRun, host: Host) -> Iterator[Step]:
         """Settle what an earlier apply left, make what PKI has to make, then apply, verify, confirm."""
-        observed: ObservedWindows = run.observe(host).observed
-        machine = WindowsMachine(host)
+        transaction = self._transaction(run, host)
 
+        def settle() -> None:
+            self.settle(run, host)
+
+        if run.observe(host).observed.dead_men:
+            yield Step("settle the change that waits for its confirmation", settle)
+        plan = self.prepared(run, host, transaction.report)
+        if not plan.is_empty:
+            for step in transaction.steps(plan):
+                run.forget(host)
+                yield step
+        self.settled(run, host.name, run.observe(host).observed)
+
+    def _transaction(self, run: EstateRun, host: Host) -> WindowsTransaction:
         def report(sentence: str) -> None:
             run.say(host.name, sentence)
 
@@ -122,24 +149,17 @@ class WindowsKind(ABC):
         def reverted() -> None:
             run.stopped_by[self.deploy] = host.name
 
-        transaction = WindowsTransaction(
+        return WindowsTransaction(
             run.context,
-            machine,
+            WindowsMachine(host),
             self.purposes(run.context, host.name),
             self.passwords(run.context, host.name),
             report,
             left,
             look_again,
             reverted,
+            self.gateway_side(run, host),
         )
-        if observed.dead_men:
-            yield Step("settle the change that waits for its confirmation", lambda: transaction.settle(observed))
-            run.forget(host)
-        plan = self._prepared(run, host, report)
-        if not plan.is_empty:
-            run.forget(host)
-            yield from transaction.steps(plan)
-        self.settled(run, host.name, run.observe(host).observed)
 
     def digest(self, observed: ObservedWindows) -> str:
         """Return the digest of what matters in an observation."""
@@ -149,7 +169,7 @@ class WindowsKind(ABC):
         """Read the machine's own answer again."""
         return parse_state(record, None)
 
-    def _prepared(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> WindowsPlan:
+    def prepared(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> WindowsPlan:
         """Make the certificates that the plan asks for, and plan again with them."""
         observed = run.observe(host).observed
         plan = self.plan(run, host.name, observed)

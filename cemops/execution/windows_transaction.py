@@ -4,17 +4,22 @@ What served before is put back by a dead man on the machine itself: a scheduled 
 first action and runs the restoring actions unless the change is confirmed. So, killed at any point, the machine ends
 with the old entries or with those that were seen to work; the next apply settles what waits.
 
+What only prepares (copies aside, a rehearsal) runs before the dead man is armed: where it fails, nothing was touched.
+
 After the actions the machine is read anew and planned anew: whatever is left to do is a failure. Each endpoint whose
-certificate changed is dialled and must present it.
+certificate changed is dialled and must present it; a gateway is looked at as agents do.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import SecretStr
 
 from cemops.errors import HostError, PkiError
 from cemops.execution.endpoint_check import presented_fault
@@ -29,6 +34,19 @@ from cemops.planning.windows.plan import PayloadAction, WindowsPlan
 
 DEAD_MAN_SECONDS = 300
 """From its arming to going back: the actions, the second look, and a slow operator's connection."""
+_PREPARING, _DEAD_MAN = "prepare-", "dead-man"
+
+
+@dataclass(frozen=True)
+class GatewaySide:
+    """What a gateway needs besides: its key, a look from outside, and that a failure stops the gateways after it."""
+
+    key: Callable[[], SecretStr]
+    before: Callable[[], None]
+    """Looks before anything is touched; raises HostError where it could not be looked at afterwards."""
+    look: Callable[[], tuple[str, ...]]
+    """Returns what speaks against the gateway, as sentences."""
+    dead_man_seconds: int
 
 
 @dataclass
@@ -46,18 +64,21 @@ class WindowsTransaction:
     look_again: Callable[[], ObservedWindows]
     reverted: Callable[[], None]
     """Told when a change was made and undone: the rest of the deploy is then left alone."""
+    gateway: GatewaySide | None = None
 
     def steps(self, plan: WindowsPlan) -> Iterator[Step]:
         """Yield what has to be done for a plan that is not empty."""
         token = secrets.token_hex(8) if plan.restore else None
         count = len(plan.actions)
+        if self.gateway is not None:
+            yield Step("dial from outside", self.gateway.before)
         yield Step(f"make {count} {'change' if count == 1 else 'changes'}", lambda: self.apply(plan, token))
         confirm = ", confirm" if token else ""
         yield Step(f"verify: read it again, dial it{confirm}", lambda: self.verify(plan, token))
 
     def settle(self, observed: ObservedWindows) -> None:
         """Confirm what an earlier apply left if nothing is left to do, else undo it."""
-        works = not self._faults(self.left_to_do(observed))
+        works = not self._faults(self.left_to_do(observed)) and not self._seen_from_outside()
         for man in observed.dead_men:
             op = "deadman.confirm" if works and not man.fired else "deadman.fire"
             self._run([{"id": "settle", "op": op, "token": man.token}])
@@ -68,24 +89,33 @@ class WindowsTransaction:
 
     def apply(self, plan: WindowsPlan, token: str | None) -> None:
         """Arm the dead man, then run the plan's actions; the first that fails stops, and all is undone."""
-        actions = self.wire(plan.actions)
+        prepared, actions = self.wire(plan.preparation, _PREPARING), self.wire(plan.actions)
         if token is not None:
             script = dead_man_script(self.wire(plan.restore))
             armed = {
-                "id": "dead-man",
+                "id": _DEAD_MAN,
                 "op": "deadman.arm",
                 "token": token,
-                "seconds": DEAD_MAN_SECONDS,
+                "seconds": self._dead_man_seconds,
                 "script": base64.b64encode(script.encode()).decode(),
             }
             actions = [armed, *actions]
-        outcomes = self.machine.apply(actions)
+        try:
+            outcomes = self.machine.apply([*prepared, *actions])
+        except HostError:
+            self._stop_the_rest(token)  # nobody knows how far it got
+            raise
         failed = next((outcome for outcome in outcomes if outcome.state == "failed"), None)
         if failed is None:
             return
-        done = sum(outcome.changed for outcome in outcomes if outcome.id != "dead-man")
         what = _name_of(plan, failed)
-        undone = self._undo(token if failed.id != "dead-man" else None)
+        if failed.id.startswith(_PREPARING):
+            raise HostError(self.machine.name, f"{what} failed, nothing that serves was touched: {failed.message}")
+        done = sum(
+            outcome.changed for outcome in outcomes if outcome.id != _DEAD_MAN and not outcome.id.startswith(_PREPARING)
+        )
+        undone = self._undo(token if failed.id != _DEAD_MAN else None)
+        self._stop_the_rest(token if failed.id != _DEAD_MAN else None)
         raise HostError(
             self.machine.name, f"{what} failed: {failed.message}. {done} changes had been made before it{undone}"
         )
@@ -97,7 +127,9 @@ class WindowsTransaction:
             for action in plan.actions:
                 fault = self._dial(action)
                 faults += (fault,) if fault else ()
+            faults = faults or self._seen_from_outside()
         except HostError as error:
+            self._stop_the_rest(token)
             raise HostError(
                 self.machine.name,
                 f"the change was made, but the machine could not be read again ({error}): its dead man undoes it, or "
@@ -111,10 +143,10 @@ class WindowsTransaction:
         if token is not None:
             self._run([{"id": "confirm", "op": "deadman.confirm", "token": token}])
 
-    def wire(self, actions: Sequence[PayloadAction]) -> list[dict[str, Any]]:
+    def wire(self, actions: Sequence[PayloadAction], prefix: str = "") -> list[dict[str, Any]]:
         """Return actions as they go to the machine, secrets put in."""
         return [
-            {"id": f"{number}", "op": action.op, **action.fields, **self._secrets(action)}
+            {"id": f"{prefix}{number}", "op": action.op, **action.fields, **self._secrets(action)}
             for number, action in enumerate(actions, start=1)
         ]
 
@@ -130,6 +162,9 @@ class WindowsTransaction:
             return {"pfx": pfx, "password": packed.password.get_secret_value()}
         if kind == "password" and name in self.passwords:
             return {"password": self.context.secrets.resolve(self.passwords[name]).get_secret_value()}
+        if kind == "key" and self.gateway is not None:
+            content = self.gateway.key().get_secret_value().encode()
+            return {"content": base64.b64encode(content).decode(), "sha256": hashlib.sha256(content).hexdigest()}
         raise PkiError(f"nothing is known of {action.material}, which {action.change} needs")
 
     def _faults(self, left: WindowsPlan) -> tuple[str, ...]:
@@ -137,6 +172,18 @@ class WindowsTransaction:
             f"{change.resource} {change.name}: {change.reason}" for change in left.changes if not change.by_operator
         )
         return (*left.errors, *changes)
+
+    def _seen_from_outside(self) -> tuple[str, ...]:
+        return () if self.gateway is None else self.gateway.look()
+
+    @property
+    def _dead_man_seconds(self) -> int:
+        return DEAD_MAN_SECONDS if self.gateway is None else self.gateway.dead_man_seconds
+
+    def _stop_the_rest(self, token: str | None) -> None:
+        """Leave the other gateways alone where this one was touched and not confirmed; servers do not depend on it."""
+        if token is not None and self.gateway is not None:
+            self.reverted()
 
     def _dial(self, action: PayloadAction) -> str | None:
         if action.op != "sslcert.set":
@@ -157,7 +204,7 @@ class WindowsTransaction:
         try:
             self._run([{"id": "undo", "op": "deadman.fire", "token": token}])
         except HostError as error:
-            return f"; undoing it failed ({error}), its dead man tries again within {DEAD_MAN_SECONDS} s"
+            return f"; undoing it failed ({error}), its dead man tries again within {self._dead_man_seconds} s"
         return "; what served before was put back"
 
     def _run(self, actions: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +215,8 @@ class WindowsTransaction:
 
 def _name_of(plan: WindowsPlan, failed: ActionOutcome) -> str:
     """Name the failed action by the change that it makes."""
-    if failed.id == "dead-man":
+    if failed.id == _DEAD_MAN:
         return "arming the dead man"
-    action = plan.actions[int(failed.id) - 1]
+    actions = plan.preparation if failed.id.startswith(_PREPARING) else plan.actions
+    action = actions[int(failed.id.removeprefix(_PREPARING)) - 1]
     return f"{action.op} ({action.change})"

@@ -63,10 +63,12 @@ def make_missing(  # noqa: PLR0913, PLR0917 - the estate's side, then what the g
     *,
     live_key_matches: bool = True,
     live_authorities: Sequence[CertificateFacts] = (),
+    with_certificate: bool = True,
 ) -> tuple[str, ...]:
     """Make what this gateway lacks, and return a sentence for each thing made; () where nothing was.
 
-    ``live`` is the certificate that the gateway serves now, ``live_authorities`` the CAs that it trusts now.
+    ``live`` is the certificate that the gateway serves now, ``live_authorities`` the CAs that it trusts now;
+    ``with_certificate`` off: its own certificate is left to others (``smp-8``).
     Raises PkiError where an authority of the same name is trusted already (the pki folder was lost), or a
     passphrase is missing; SecretError where it cannot be had.
     """
@@ -80,12 +82,12 @@ def make_missing(  # noqa: PLR0913, PLR0917 - the estate's side, then what the g
         materials = gateway_materials(estate, folder, gateway, secrets, now)
         choice = choose_certificate(materials.certificate, live, live_key_matches, gateway.fqdn, now)
         problems = lost_authorities(materials, live_authorities)
-        if choice.action == "refuse":
+        if choice.action == "refuse" and with_certificate:
             problems += choice.reasons
         if problems:
             raise PkiError(f"{gateway.name}: {'; '.join(problems)}")
         for name in local:
             made += complete_authority(estate, pki, name, secrets, now)
-        if choice.will_be_made:
+        if choice.will_be_made and with_certificate:
             made += make_gateway_certificate(estate, pki, gateway, secrets, now)
     return tuple(made)

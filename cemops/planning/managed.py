@@ -14,13 +14,17 @@ DEPLOYS: tuple[Deploy, ...] = ("agent_site", "site_servers", "gateway")
 
 
 def is_managed_gateway(gateway: Gateway) -> bool:
-    """Tell whether the gateway deploy manages this gateway: Linux, stock httpd, reached over SSH."""
-    return (
-        gateway.platform == "linux"
-        and gateway.layout == "httpd"
-        and gateway.connection is not None
-        and gateway.connection.transport == "ssh"
-    )
+    """Tell whether the gateway deploy manages it: Linux on stock httpd over SSH, or Windows with the vendor's."""
+    if gateway.connection is None:
+        return False
+    if is_windows_gateway(gateway):
+        return True
+    return gateway.platform == "linux" and gateway.layout == "httpd" and gateway.connection.transport == "ssh"
+
+
+def is_windows_gateway(gateway: Gateway) -> bool:
+    """Tell whether it is the vendor's gateway on Windows (IG-10), of whichever layout."""
+    return gateway.platform == "windows" and gateway.layout in ("smp-7", "smp-8")
 
 
 def managed_machines(estate: Estate) -> dict[str, Deploy]:

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from cemops.model.estate import Estate
 from cemops.model.gateways import Gateway
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, PlanWarning, Resource
-from cemops.planning.managed import is_managed_gateway
+from cemops.planning.managed import is_managed_gateway, is_windows_gateway
+from cemops.planning.windows.gateway.operator_steps import manager_steps
 
 
 def unmanaged_of_gateway(gateway: Gateway) -> Iterator[Change]:
     """Yield a step of the operator for each declared part of a managed gateway that cemops does not set."""
-    if gateway.firewall.manage and gateway.platform == "linux":
+    if is_windows_gateway(gateway):
+        yield from manager_steps(gateway)
+        return
+    if gateway.firewall.manage:
         yield Change(
             gateway.name,
             Resource.FIREWALL_RULE,

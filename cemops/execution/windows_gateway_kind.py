@@ -1,0 +1,166 @@
+"""The vendor's Internet gateway on Windows (IG-10), layouts ``smp-7`` and ``smp-8``: a Windows machine without IIS.
+
+Its plan is the Windows gateway's (:mod:`cemops.planning.windows.gateway`), its transaction that of all Windows machines
+with a rehearsal before and a look from outside after; it switches in turn with the Linux gateways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pyinfra.api.host import Host
+
+from cemops.execution.gateway_look import OutsideLook, presented_by
+from cemops.execution.machine_kind import Observation
+from cemops.execution.windows_desired import Purposes
+from cemops.execution.windows_gateway_desired import found_trust, windows_gateway
+from cemops.execution.windows_kind import WindowsKind
+from cemops.execution.windows_state.request import FileWanted, FolderWanted, state_request
+from cemops.execution.windows_transaction import GatewaySide
+from cemops.model import topology
+from cemops.model.gateways import Gateway
+from cemops.model.windows_observed import ObservedWindows
+from cemops.pki.gateway_materials import gateway_key_pem, make_missing, record_live
+from cemops.pki.inspection import facts_from_pem
+from cemops.planning.windows.gateway.folders import GATEWAY_SERVICE, GatewayFolders, install_folders
+from cemops.planning.windows.gateway.plan import plan_windows_gateway
+from cemops.planning.windows.gateway.service import RUNNING
+from cemops.planning.windows.gateway.smp7 import trial_folders
+from cemops.planning.windows.plan import WindowsPlan
+
+if TYPE_CHECKING:
+    from cemops.execution.estate_context import EstateContext
+    from cemops.execution.estate_run import EstateRun
+
+CONTENT_BELOW = 2 * 1024 * 1024
+"""A CRL of 25,000 entries; of a larger one the hash is compared alone."""
+RESTART_SECONDS = 150
+"""What stopping and starting the service may take, on top of the declared ``confirm_seconds``."""
+_HIDDEN = ("*.key", "*.pfx", "*.p12")
+_PRESENTED = "presented"
+
+
+class WindowsGatewayKind(WindowsKind):
+    """A gateway of the vendor's on Windows."""
+
+    deploy = "gateway"
+    record_kind = "windows"
+    needs_iis = False
+
+    def want(self, context: EstateContext, name: str) -> dict[str, Any]:
+        """Return the ``state`` request of a gateway: the usual install folders, too, to find it (IG-15)."""
+        gateway = topology.gateway(context.estate, name)
+        hosts = dict.fromkeys(target.host for target in topology.allow_list(context.estate, gateway))
+        return state_request(
+            services=(GATEWAY_SERVICE,), folders=_folders(gateway), names=hosts, files=(_httpd(gateway),), stores=()
+        )
+
+    def observe(self, run: EstateRun, host: Host) -> Observation:
+        """Read the machine; of ``smp-8`` also what it presents, since its server.pfx cannot be read."""
+        found = super().observe(run, host)
+        gateway = topology.gateway(run.context.estate, host.name)
+        if gateway.layout != "smp-8":
+            return found
+        presented = presented_by(gateway)
+        return replace(
+            found,
+            observed=replace(found.observed, presented=presented),
+            record={**found.record, _PRESENTED: presented.pem if presented else None},
+        )
+
+    def from_record(self, record: Any) -> ObservedWindows:  # noqa: ANN401 - what a file holds
+        """Read the machine's own answer again, and what it presented then."""
+        observed = super().from_record(record)
+        pem = record.get(_PRESENTED)
+        return replace(observed, presented=facts_from_pem(pem)) if isinstance(pem, str) else observed
+
+    def parts(self, run: EstateRun, name: str, observed: ObservedWindows) -> tuple[WindowsPlan, ...]:
+        """Plan the gateway."""
+        desired, found = windows_gateway(run.context, topology.gateway(run.context.estate, name), observed, run.now)
+        return (plan_windows_gateway(desired, found, observed, run.now),)
+
+    def purposes(self, context: EstateContext, name: str) -> Purposes:
+        """Return nothing: a gateway's certificate is no certificate of IIS."""
+        del context, name
+        return {}
+
+    def gateway_side(self, run: EstateRun, host: Host) -> GatewaySide:
+        """Return its key, and its look from outside."""
+        context = run.context
+        gateway = topology.gateway(context.estate, host.name)
+        first: ObservedWindows = run.observe(host).observed
+
+        def expected() -> str | None:
+            observed: ObservedWindows = run.observe(host).observed
+            if gateway.layout == "smp-8":
+                facts = first.presented or observed.presented
+            else:
+                facts = windows_gateway(context, gateway, observed, run.now)[0].choice.facts
+            return None if facts is None else facts.sha256
+
+        def runs() -> bool:
+            service = first.services.get(GATEWAY_SERVICE)
+            return service is not None and service.state == RUNNING
+
+        look = OutsideLook(
+            context,
+            gateway,
+            expected,
+            runs,
+            lambda sentence: run.say(host.name, sentence),
+            only_new=gateway.layout == "smp-8",
+        )
+        return GatewaySide(
+            key=lambda: gateway_key_pem(context.estate, context.folder, gateway, context.secrets),
+            before=look.before,
+            look=look.after,
+            dead_man_seconds=gateway.confirm_seconds + RESTART_SECONDS,
+        )
+
+    def prepared(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> WindowsPlan:
+        """Make what PKI has to make for this gateway, and plan with it."""
+        context = run.context
+        gateway = topology.gateway(context.estate, host.name)
+        observed: ObservedWindows = run.observe(host).observed
+        run.guard(host, self.plan(run, host.name, observed))
+        live = found_trust(context, gateway, observed).live
+        for sentence in make_missing(
+            context.estate,
+            context.folder,
+            gateway,
+            context.secrets,
+            run.now,
+            live.certificate,
+            live_key_matches=live.key_matches,
+            live_authorities=live.authorities,
+            with_certificate=gateway.layout == "smp-7",
+        ):
+            report(sentence)
+        plan = self.plan(run, host.name, observed)
+        run.guard(host, plan)
+        return plan
+
+    def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
+        """Remember the certificate that a gateway serves which is as it should be (IG-06)."""
+        gateway = topology.gateway(run.context.estate, name)
+        live = found_trust(run.context, gateway, observed).live.certificate
+        if live is not None and self.plan(run, name, observed).is_empty:
+            record_live(run.context.estate, run.context.folder, gateway, live.pem)
+
+
+def _folders(gateway: Gateway) -> Iterator[FolderWanted]:
+    for folders in install_folders(gateway):
+        for marker in (folders.marker("smp-7"), folders.marker("smp-8")):
+            yield FolderWanted(marker, CONTENT_BELOW if folders.root == gateway.root else 0, _HIDDEN)
+    folders = GatewayFolders(gateway.root)
+    read = (*folders.client_places(gateway.layout), *folders.crl_places(gateway.layout))
+    if gateway.layout == "smp-7":
+        read += (folders.apache_certs,)
+    yield from (FolderWanted(path, CONTENT_BELOW, _HIDDEN) for path in read)
+    yield from (FolderWanted(path, 0, _HIDDEN) for path in (folders.before, *trial_folders(folders)))
+
+
+def _httpd(gateway: Gateway) -> FileWanted:
+    return FileWanted(rf"{GatewayFolders(gateway.root).apache}\bin\httpd.exe")

@@ -15,7 +15,7 @@ from cemops.lab.preconditions import LabPrograms, login_name, service_account
 from cemops.lab.trust import LabAuthority, SshKey, make_ssh_key
 from cemops.lab.windows.birth import ADMINISTRATOR
 from cemops.lab.windows_machine import WINRM_PORT, WindowsMachine
-from cemops.lab.windows_servers import SERVER_PORTS, draw_up_servers
+from cemops.lab.windows_servers import SERVER_PORTS, draw_up_servers, draw_up_windows_gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,8 @@ class LabSettings:
     gateways: int = 2
     gateways_per_sshd: int = 1
     confirm_seconds: int = 20
+    windows_gateway: bool = False
+    """Whether there is gw3, the vendor's gateway on Windows."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,17 @@ class Blueprint:
     gateways: tuple[GatewayAddress, ...]
     gateway_machines: tuple[GatewayMachine, ...]
     server_machines: tuple[WindowsMachine, ...]
+    windows_gateway: WindowsMachine | None
 
     @property
     def machines(self) -> tuple[Machine, ...]:
         """Every machine, servers first."""
-        return (*self.server_machines, *self.gateway_machines)
+        return (*self.windows_machines, *self.gateway_machines)
+
+    @property
+    def windows_machines(self) -> tuple[WindowsMachine, ...]:
+        """Every stand-in."""
+        return (*self.server_machines, *filter(None, [self.windows_gateway]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,13 +124,19 @@ def draw_up(folder: Path, settings: LabSettings, programs: LabPrograms) -> Bluep
     """
     ssh_port, listen_port = free_port(_SSH_PORTS), free_port(_LISTEN_PORTS)
     ports = [(ssh_port, listen_port)] * settings.gateways + list(SERVER_PORTS)
+    if settings.windows_gateway:
+        ports.append((WINRM_PORT, listen_port))
     addresses = choose_addresses(folder, ports)
+    servers = addresses[settings.gateways : settings.gateways + len(SERVER_PORTS)]
     login_key, authority = make_ssh_key(), LabAuthority("Lab WinRM CA")
     gateways = _gateway_addresses(folder, addresses[: settings.gateways], ssh_port, listen_port)
     blueprint = Blueprint(
         gateways=gateways,
         gateway_machines=_gateway_machines(folder, gateways, settings, programs, login_key),
-        server_machines=draw_up_servers(folder, addresses[settings.gateways :], authority),
+        server_machines=draw_up_servers(folder, servers, authority),
+        windows_gateway=draw_up_windows_gateway(folder, addresses[-1], servers, programs, authority)
+        if settings.windows_gateway
+        else None,
     )
     _write_files(folder, blueprint, settings, login_key, authority)
     return blueprint
@@ -137,7 +151,7 @@ def _write_files(
     write_file(folder / _LOGIN_KEY_FILE, login_key.private, 0o600)
     write_file(folder / _PASSPHRASE_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
     write_file(folder / _ACC_PASSWORD_FILE, secrets.token_urlsafe(24) + "\n", 0o600)
-    for server in blueprint.server_machines:
+    for server in blueprint.windows_machines:
         write_file(folder / _password_file(server.name), server.password + "\n", 0o600)
     write_file(folder / WINRM_AUTHORITY_FILE, authority.pem, 0o644)
     write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.server_machines), 0o644)
@@ -160,7 +174,7 @@ def _estate_inputs(folder: Path, blueprint: Blueprint, settings: LabSettings) ->
         login_key_file=_LOGIN_KEY_FILE,
         passphrase_file=folder / _PASSPHRASE_FILE,
         confirm_seconds=settings.confirm_seconds,
-        windows=tuple(_windows_address(folder, machine) for machine in blueprint.server_machines),
+        windows=tuple(_windows_address(folder, machine) for machine in blueprint.windows_machines),
         acc_password_file=folder / _ACC_PASSWORD_FILE,
     )
 

@@ -1,4 +1,4 @@
-"""The lab's ``estate.yaml``: two gateways (or more), one NS, two Internet site servers.
+"""The lab's ``estate.yaml``: two Linux gateways (or more) and a Windows one, one NS, two Internet site servers.
 
 ps1's CEM port is 4726 and ps2's 47260, so that a gateway which matches ports by prefix is found out
 (ENGINEERING.md, surprise 1). The servers show the rows of SS-05 (docs/windows.md): the agent site of ns1 and the CEM
@@ -29,6 +29,7 @@ CONSOLE_SITE = "Default Web Site"
 AGENT_SITE = "Symantec Agent Site"
 WINRM_AUTHORITY_FILE = "certs/winrm-ca.pem"
 ACC_NAME = "acc-agent"
+WINDOWS_GATEWAY = "gw3"
 
 _HEADER = """\
 # The estate of this lab, written by `cemops lab up`. Try it: change something here, then `cemops plan` and
@@ -75,13 +76,21 @@ class EstateInputs:
     passphrase_file: Path
     confirm_seconds: int
     windows: tuple[WindowsAddress, ...]
-    """The servers' machines, by the names ns1, ps1 and ps2."""
+    """The Windows machines: ns1, ps1, ps2, and gw3 where the lab has one."""
     acc_password_file: Path
 
 
 def gateway_fqdn(name: str) -> str:
     """Return the name that agents on the Internet have for a gateway."""
     return f"{name}.lab.example"
+
+
+def _allow_list() -> list[dict[str, Any]]:
+    return [
+        {"notification_server": "ns1", "also_known_as": ["ns1"]},
+        {"site_server": "ps1"},
+        {"site_server": "ps2"},
+    ]
 
 
 def _gateway(inputs: EstateInputs, gateway: GatewayAddress) -> dict[str, Any]:
@@ -101,17 +110,36 @@ def _gateway(inputs: EstateInputs, gateway: GatewayAddress) -> dict[str, Any]:
         "public_address": gateway.address,
         "listen": {"addresses": [gateway.address], "port": gateway.listen_port},
         "tls": ["1.2", "1.3"],
-        "servers": [
-            {"notification_server": "ns1"},
-            {"site_server": "ps1"},
-            {"site_server": "ps2"},
-        ],
+        "servers": _allow_list(),
         "certificate": {"self_signed": {"valid_years": 5}},
         "service": {"manager": "direct", "account": inputs.account},
         "confirm_seconds": inputs.confirm_seconds,
         "capacity": {"endpoints": 100, "concurrent_connections": 50},
         "firewall": {"manage": False},
     }
+
+
+def _windows_gateway(inputs: EstateInputs, machine: WindowsAddress) -> dict[str, Any]:
+    """Return the gateway of the vendor's 7.x, on the port of the others (IG-10)."""
+    return {
+        "name": machine.name,
+        "fqdn": gateway_fqdn(machine.name),
+        "platform": "windows",
+        "layout": "smp-7",
+        "connection": _connection(machine),
+        "public_address": machine.address,
+        "listen": {"addresses": [machine.address], "port": inputs.gateways[0].listen_port},
+        "tls": ["1.2", "1.3"],
+        "servers": _allow_list(),
+        "certificate": {"self_signed": {"valid_years": 5}},
+        "capacity": {"endpoints": 100, "concurrent_connections": 50},
+        "firewall": {"manage": False},
+    }
+
+
+def _gateways(inputs: EstateInputs) -> list[dict[str, Any]]:
+    linux = [_gateway(inputs, gateway) for gateway in inputs.gateways]
+    return linux + [_windows_gateway(inputs, one) for one in inputs.windows if one.name == WINDOWS_GATEWAY]
 
 
 def _windows(inputs: EstateInputs, name: str) -> WindowsAddress:
@@ -242,13 +270,13 @@ def estate_document(inputs: EstateInputs) -> dict[str, Any]:
                 "site_servers": ["ps1", "ps2"],
             },
         ],
-        "gateways": [_gateway(inputs, gateway) for gateway in inputs.gateways],
+        "gateways": _gateways(inputs),
         "policies": [
             {
                 "name": "Cloud-enabled Management Settings",
                 "notification_server": "ns1",
                 "enabled": True,
-                "gateways": [gateway.name for gateway in inputs.gateways],
+                "gateways": [gateway["name"] for gateway in _gateways(inputs)],
                 "resource_targets": ["All cloud-enabled computers"],
             },
         ],

@@ -21,6 +21,13 @@ UNPRIVILEGED_ACCOUNT = "nobody"
 
 _FOLDER_TEXT = re.compile(r"/[A-Za-z0-9._/@+=,-]+")
 _SHADOW = Path("/etc/shadow")
+_MODULE_FOLDERS = (
+    "/usr/lib/apache2/modules",
+    "/usr/lib64/httpd/modules",
+    "/usr/lib/httpd/modules",
+    "/etc/httpd/modules",
+    "/usr/local/apache2/modules",
+)
 _LIBRARY_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib")
 
 
@@ -30,6 +37,9 @@ class LabPrograms:
 
     sshd: str
     nss_wrapper: str
+    httpd: str
+    httpd_modules: str
+    """The folder of httpd's modules."""
 
 
 def _find_nss_wrapper() -> str | None:
@@ -52,13 +62,16 @@ def find_programs() -> LabPrograms:
         "libnss-wrapper": ("the library libnss_wrapper.so", nss_wrapper),
         "openssl": ("the program openssl", openssl),
     }
+    modules = next((folder for folder in _MODULE_FOLDERS if Path(folder).is_dir()), None)
     missing = {package: what for package, (what, found) in packages.items() if found is None}
-    if missing or sshd is None or nss_wrapper is None:
+    if missing or sshd is None or nss_wrapper is None or httpd is None:
         raise CemopsError(
             f"the lab needs {', '.join(missing.values())}: on Debian run "
             f"`apt-get install {' '.join(missing)}`, elsewhere install the packages that hold the same"
         )
-    return LabPrograms(sshd=sshd, nss_wrapper=nss_wrapper)
+    if modules is None:
+        raise CemopsError(f"the lab finds no modules of {httpd}: they are looked for in {', '.join(_MODULE_FOLDERS)}")
+    return LabPrograms(sshd=sshd, nss_wrapper=nss_wrapper, httpd=httpd, httpd_modules=modules)
 
 
 def login_name() -> str:

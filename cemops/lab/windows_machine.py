@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cemops.lab.trust import ServerCertificate
+    from cemops.lab.windows.gateway_programs import HttpdSettings
     from cemops.lab.windows.machine_model import Machine
 
 WINRM_PORT = 5986
@@ -43,6 +44,8 @@ class WindowsMachine:
     """Of the local account that cemops logs on as."""
     pinned: bool
     """Whether the estate knows the endpoint by its certificate rather than by the CA that issued it."""
+    httpd: HttpdSettings | None = None
+    """The real httpd behind a gateway's service."""
 
     @property
     def thumbprint(self) -> str:
@@ -52,7 +55,9 @@ class WindowsMachine:
 
     def prepare(self) -> None:
         """Write the machine, its endpoint's settings and certificate."""
-        make_subfolder(self.folder, 0o700)
+        make_subfolder(self.folder, 0o755)
+        if self.httpd is not None:
+            self.httpd.write(self.folder)
         settings = EndpointSettings(WINRM_PORT, (Account(ADMINISTRATOR, self.password),))
         write_file(self.folder / settings.key, self.certificate.key, 0o600)
         write_file(self.folder / settings.certificate, self.certificate.certificate, 0o644)

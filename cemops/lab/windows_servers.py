@@ -1,8 +1,8 @@
-"""The Windows servers of the lab: where they are, and how each is found before the first apply (SS-05).
+"""The Windows machines of the lab: where they are, and how each is found before the first apply (SS-05).
 
 ns1: the console serves; the agent site was made in the console, and http.sys has no certificate for it. ps1: port 80
 and nothing else. ps2: an HTTPS binding that serves a certificate of an earlier CA, and a CEM binding whose certificate
-somebody has deleted, so that nobody can connect there.
+somebody has deleted, so that nobody can connect there. gw3: the vendor's gateway 7.x, installed and not set up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from cemops.lab.estate_document import (
     PS1_FQDN,
     PS2_CEM_PORT,
     PS2_FQDN,
+    WINDOWS_GATEWAY,
+    gateway_fqdn,
 )
 from cemops.lab.trust import LabAuthority
 from cemops.lab.windows.birth import (
@@ -28,12 +30,15 @@ from cemops.lab.windows.birth import (
     site_server,
     stored,
 )
+from cemops.lab.windows.birth_gateway import CONFIGURATION, SERVICE, smp7_gateway
+from cemops.lab.windows.gateway_programs import HttpdSettings
 from cemops.lab.windows_machine import WINRM_PORT, WindowsMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cemops.lab.preconditions import LabPrograms
     from cemops.lab.windows.machine_model import Machine
 
 _SERVERS = (("ns1", NS_FQDN, AGENT_SITE_PORT), ("ps1", PS1_FQDN, AGENT_SITE_PORT), ("ps2", PS2_FQDN, PS2_CEM_PORT))
@@ -61,11 +66,17 @@ def _ps2(born: Newborn, old: LabAuthority) -> Machine:
 _BIRTHS: dict[str, Callable[[Newborn, LabAuthority], Machine]] = {"ns1": _ns1, "ps1": _ps1, "ps2": _ps2}
 
 
+def names_of(addresses: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the servers at these addresses, as every machine of the lab resolves them (IG-13)."""
+    placed = zip(_SERVERS, addresses, strict=True)
+    return {one: (address,) for (name, fqdn, _), address in placed for one in (name, fqdn)}
+
+
 def draw_up_servers(folder: Path, addresses: tuple[str, ...], authority: LabAuthority) -> tuple[WindowsMachine, ...]:
     """Return the servers' machines; ``authority`` issues the certificates of their WinRM endpoints."""
     old = LabAuthority("Former Site Server Root")
+    names = names_of(addresses)
     placed = [(name, fqdn, address) for (name, fqdn, _), address in zip(_SERVERS, addresses, strict=True)]
-    names: dict[str, tuple[str, ...]] = {one: (address,) for name, fqdn, address in placed for one in (name, fqdn)}
     return tuple(
         WindowsMachine(
             lab=folder,
@@ -79,4 +90,25 @@ def draw_up_servers(folder: Path, addresses: tuple[str, ...], authority: LabAuth
             pinned=name in _PINNED,
         )
         for name, fqdn, address in placed
+    )
+
+
+def draw_up_windows_gateway(
+    folder: Path, address: str, servers: tuple[str, ...], programs: LabPrograms, authority: LabAuthority
+) -> WindowsMachine:
+    """Return the machine of gw3, whose httpd resolves the servers at these addresses."""
+    place, fqdn = folder / "hosts" / WINDOWS_GATEWAY, gateway_fqdn(WINDOWS_GATEWAY)
+    return WindowsMachine(
+        lab=folder,
+        folder=place,
+        name=WINDOWS_GATEWAY,
+        fqdn=fqdn,
+        address=address,
+        born=smp7_gateway(Newborn(place, WINDOWS_GATEWAY, fqdn, address, names_of(servers))),
+        certificate=authority.issue((fqdn, WINDOWS_GATEWAY, address)),
+        password=secrets.token_urlsafe(24),
+        pinned=True,
+        httpd=HttpdSettings(
+            programs.httpd, programs.httpd_modules, SERVICE, CONFIGURATION, nss_wrapper=programs.nss_wrapper
+        ),
     )

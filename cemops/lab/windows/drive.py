@@ -90,7 +90,10 @@ class Drive:
                 kind="System.IO.IOException",
                 hresult=0x800700B7,
             )
-        place.mkdir(parents=True, exist_ok=True)
+        for folder in reversed((place, *place.parents)):
+            if not folder.exists():
+                folder.mkdir()
+                folder.chmod(0o755)  # whatever the umask: the service's account has to get to its files
         place.chmod(0o700 if private else 0o755)
 
     def describe(self, path: str, *, content: bool) -> dict[str, Any] | None:

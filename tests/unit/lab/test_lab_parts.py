@@ -65,6 +65,15 @@ def test_the_estate_manages_every_machine_and_trusts_none_blindly() -> None:
     assert {estate.authorities[name].source for name in ("ns1-root", "site-server-root")} == {"local"}
 
 
+def test_a_windows_gateway_is_on_the_port_of_the_others_and_in_the_policy() -> None:
+    gw3 = WindowsAddress("gw3", "127.20.0.23", 5986, "cemops", Path("/srv/lab/secrets/gw3-password"), "CD" * 32)
+    loaded = load_estate_text(render_estate(replace(INPUTS, windows=(*INPUTS.windows, gw3))), "estate.yaml")
+    assert {found.severity for found in judge(loaded.estate, None, datetime.now(UTC))} <= {Severity.INFO}
+    (found,) = [gateway for gateway in loaded.estate.gateways if gateway.platform == "windows"]
+    assert (found.name, found.layout, found.listen.port) == ("gw3", "smp-7", 8443)
+    assert loaded.estate.policies[0].gateways == ("gw1", "gw2", "gw3")
+
+
 def test_the_estate_is_written_out_without_anchors() -> None:
     text = render_estate(INPUTS)
     assert "&id" not in text
@@ -102,7 +111,7 @@ def gateway_machine(gateways: tuple[GatewayAddress, ...]) -> GatewayMachine:
         lab=Path("/srv/lab"),
         folder=Path("/srv/lab/hosts/gw1/sshd"),
         gateways=gateways,
-        programs=LabPrograms("/usr/sbin/sshd", "/usr/lib/libnss_wrapper.so"),
+        programs=LabPrograms("/usr/sbin/sshd", "/usr/lib/libnss_wrapper.so", "/usr/sbin/apache2", "/usr/lib/modules"),
         login="somebody",
         host_key=make_ssh_key(),
         login_key=make_ssh_key(),
@@ -154,7 +163,13 @@ def test_what_is_missing_is_named_together_with_its_packages(tmp_path: Path, mon
     with pytest.raises(CemopsError, match=r"needs the library libnss_wrapper.so: .*install libnss-wrapper`"):
         find_programs()
     (tmp_path / "libnss_wrapper.so").touch()
-    assert find_programs() == LabPrograms(str(tmp_path / "sshd"), str(tmp_path / "libnss_wrapper.so"))
+    monkeypatch.setattr(preconditions, "_MODULE_FOLDERS", ())
+    with pytest.raises(CemopsError, match="finds no modules of"):
+        find_programs()
+    monkeypatch.setattr(preconditions, "_MODULE_FOLDERS", (str(tmp_path),))
+    assert find_programs() == LabPrograms(
+        str(tmp_path / "sshd"), str(tmp_path / "libnss_wrapper.so"), str(tmp_path / "httpd"), str(tmp_path)
+    )
 
 
 def test_addresses_are_loopback_and_follow_from_the_folder() -> None:

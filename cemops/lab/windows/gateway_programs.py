@@ -173,14 +173,16 @@ class GatewayPrograms:
         write_file(file, f"{self._needed_here(text)}{text}", 0o644)
         return file
 
+    def _loaded(self, module: str) -> str:
+        """Load a module where it is not built in."""
+        load = f'LoadModule {module}_module "{self._settings.modules}/mod_{module}.so"'
+        return f"<IfModule !{module}_module>\n{load}\n</IfModule>"
+
     def _needed_here(self, text: str) -> str:
         found = _THREADS.search(text)
         threads = int(found[1]) if found else _LEAST_SPARE
         lines = [
-            *(
-                f'LoadModule {module}_module "{self._settings.modules}/mod_{module}.so"'
-                for module in ("mpm_event", "unixd")
-            ),
+            *(self._loaded(module) for module in ("mpm_event", "unixd")),
             f'DefaultRuntimeDir "{self._folder}"',
             f'Mutex "file:{self._folder}" default',
             "ServerLimit 1",

@@ -14,10 +14,10 @@ from cemops.cli.messages import progress, say
 from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
 from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
-from cemops.execution.applying_run import AppliedHost, apply_session
+from cemops.execution.applying_run import AppliedHost, apply_session, settle_session
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.planning_run import managed_hosts, plan_session, wanted_hosts
-from cemops.execution.session import connected
+from cemops.execution.session import Session, connected
 from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import HostStatus, Plan
 from cemops.rendering.plan_json import plan_document
@@ -62,6 +62,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
     with connected(context, managed, lambda _: None) as session:
         with progress("Observing", len(managed)) as lines:
             made = plan_session(run, session, names, lines.done)
+        if _settled(run, session):
+            made = plan_session(run, session, names, lambda _: None)
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
         if made.has_changes:
@@ -72,6 +74,11 @@ def apply(  # noqa: PLR0913 - one parameter an option
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         applied = apply_session(run, session, changed, say)
     _finish(made, applied, output)
+
+
+def _settled(run: EstateRun, session: Session) -> bool:
+    """Settle first what an earlier apply left: only then it is known what serves, and who would be cut off."""
+    return closed_sentence(run.context.estate.change_windows, run.now) is None and settle_session(run, session, say)
 
 
 def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:

@@ -10,6 +10,7 @@ from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State, StateStage
 
+from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.operations import OPERATIONS, use_run
 from cemops.execution.session import Session
@@ -23,6 +24,25 @@ class AppliedHost:
     succeeded: bool
     error: str | None = None
     refused: bool = False
+
+
+def settle_session(run: EstateRun, session: Session, report: Callable[[str], None]) -> bool:
+    """Settle what an earlier apply left on any host; tell whether something has to be planned anew.
+
+    A host that cannot settle it is in error from then on, and is not changed.
+    """
+    run.say = lambda host, sentence: report(f"{host}: {sentence}")
+    again = False
+    for host in session.hosts:
+        if host.name not in run.observations:
+            continue
+        try:
+            again |= run.kind(host.name).settle(run, host)
+        except CemopsError as error:
+            run.forget(host)
+            run.unobserved[host.name] = error
+            again = True
+    return again
 
 
 def apply_session(

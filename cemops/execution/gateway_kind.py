@@ -61,6 +61,11 @@ class GatewayKind:
         desired = desired_gateway(run.context, gateway, observed, live, run.now)
         return plan_gateway(desired, observed, live, run.now)
 
+    def settle(self, run: EstateRun, host: Host) -> bool:
+        """Settle nothing yet, the first of the steps does: a switch that is live has cut off whom it cuts off."""
+        del run, host
+        return False
+
     def steps(self, run: EstateRun, host: Host) -> Iterator[Step]:
         """Settle what an earlier apply left, make what PKI has to make, then the transaction."""
         observed: ObservedGateway = run.observe(host).observed

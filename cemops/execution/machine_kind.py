@@ -54,6 +54,12 @@ class MachineKind(Protocol):
     def plan(self, run: EstateRun, name: str, observed: Any) -> MachinePlan:  # noqa: ANN401 - each kind's own data
         """Plan from an observation. Makes nothing. Raises CemopsError."""
 
+    def settle(self, run: EstateRun, host: Host) -> bool:
+        """Confirm or undo what an earlier apply left; tell whether the machine may look otherwise now.
+
+        ``cemops apply`` asks before it plans: who is cut off depends on what serves after an undo. Raises CemopsError.
+        """
+
     def steps(self, run: EstateRun, host: Host) -> Iterator[Step]:
         """Yield what has to be done; called when the guards have let the host through."""
 

@@ -44,6 +44,7 @@ test: setup system ## every test
 
 .PHONY: acceptance
 acceptance: setup ## look at the applied machines of an estate (testinfra): make acceptance ESTATE=/path/to/estate.yaml
+	@if [ ! -f "$(ESTATE)" ]; then echo "say whose machines: make acceptance ESTATE=/path/to/estate.yaml" >&2; exit 1; fi
 	@CEMOPS_ACCEPTANCE_ESTATE="$(ESTATE)" $(BIN)/python -m pytest tests/acceptance
 
 .PHONY: payload

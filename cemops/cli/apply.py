@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -16,11 +17,15 @@ from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
 from cemops.execution.applying_run import AppliedHost, apply_session, settle_session
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.plan_file import read_plan_file
 from cemops.execution.planning_run import managed_hosts, plan_session, wanted_hosts
 from cemops.execution.session import Session, connected
 from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import HostStatus, Plan
+from cemops.planning.saved_plan import SavedPlan, compare, staleness
 from cemops.rendering.plan_json import plan_document
+
+_NEW_PLAN = "Nothing was changed; make a new plan with `cemops plan --out FILE`."
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +34,14 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(  # noqa: PLR0913 - one parameter an option
+    planfile: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PLANFILE]",
+            help="Make exactly the changes of this file of `cemops plan --out`.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     estate: EstateOption = None,
     limit: LimitOption = None,
@@ -55,17 +68,20 @@ def apply(  # noqa: PLR0913 - one parameter an option
     time = time_of(now)
     stop_on_errors(context, time)
     run = EstateRun(context, time)
-    names = wanted_hosts(context.estate, names_of(limit))
+    saved = None if planfile is None else _agreed(run, planfile, limit)
+    names = wanted_hosts(context.estate, names_of(limit) if saved is None else saved.hosts)
     managed = managed_hosts(context.estate, names)
     if not yes and not sys.stdin.isatty():
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
     with connected(context, managed, lambda _: None) as session:
         with progress("Observing", len(managed)) as lines:
             made = plan_session(run, session, names, lines.done)
-        if _settled(run, session):
+        if saved is None and _settled(run, session):
             made = plan_session(run, session, names, lambda _: None)
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
+        if saved is not None:
+            _hold_to(saved, made)
         if made.has_changes:
             _pass_guards(run, made, accept_lockout)
             if not yes and not typer.confirm("Apply these changes?", err=True):
@@ -74,6 +90,28 @@ def apply(  # noqa: PLR0913 - one parameter an option
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         applied = apply_session(run, session, changed, say)
     _finish(made, applied, output)
+
+
+def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPlan:
+    """Read a plan file, and refuse (3) one that is not to be applied any more."""
+    if limit:
+        raise UsageError("a plan file says which hosts are changed: leave out --limit")
+    saved = read_plan_file(planfile)
+    reasons = staleness(saved, run.context.estate, run.now)
+    if reasons:
+        raise RefusedError(f"{planfile} is not applied: {'; '.join(reasons)}. {_NEW_PLAN}")
+    run.agreed = {host: saved.of_host(host) for host in saved.hosts}
+    return saved
+
+
+def _hold_to(saved: SavedPlan, made: Plan) -> None:
+    """Refuse (3) where the world has moved since the plan was made; say what of it is not needed any more."""
+    moved = compare(saved, made)
+    if moved.reasons:
+        listed = "\n".join(f"  {reason}" for reason in moved.reasons)
+        raise RefusedError(f"the plan no longer holds:\n{listed}\n{_NEW_PLAN}")
+    for change in moved.unnecessary:
+        say(f"not needed any more: {change}")
 
 
 def _settled(run: EstateRun, session: Session) -> bool:

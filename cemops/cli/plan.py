@@ -23,6 +23,7 @@ from cemops.cli.options import (
 from cemops.cli.styled import show_plan
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.observation_record import read_record
+from cemops.execution.plan_file import write_plan_file
 from cemops.execution.planning_run import managed_hosts, plan_record, plan_session, wanted_hosts
 from cemops.execution.session import connected
 from cemops.planning.change_window import closed_sentence
@@ -46,6 +47,10 @@ def plan(  # noqa: PLR0913 - one parameter an option
     observed: Annotated[
         Path | None,
         typer.Option("--observed", metavar="FILE", help="Plan from a record of `cemops observe`; connect to nothing."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Keep the plan in a file, for `cemops apply FILE`."),
     ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is something to change.")
@@ -71,6 +76,9 @@ def plan(  # noqa: PLR0913 - one parameter an option
         made = planned_live(run, names)
     else:
         made = plan_record(run, read_record(observed, context.estate), names)
+    if out is not None:
+        write_plan_file(out, made, context)
+        say(f"The plan is kept in {out}: apply it with `cemops apply {out}`.")
     if output == "json":
         typer.echo(json.dumps(plan_document(made), indent=2))
     else:

@@ -7,7 +7,7 @@ windows, the lockout guard, and that a rolled-back machine stops the rest of its
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
 from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import MachinePlan
+from cemops.planning.saved_plan import PlannedChange, uncovered
 
 FRESH_SECONDS = 60.0
 """An observation that is older than this is not acted on: the host is observed again before it is changed."""
@@ -37,6 +38,8 @@ class EstateRun:
     now: datetime
     lockout_accepted: frozenset[str] = frozenset()
     """Names of the machines whose agents the operator has agreed to cut off."""
+    agreed: Mapping[str, Sequence[PlannedChange]] | None = None
+    """By host, the changes of the plan file that is applied: no other is made. None without a plan file."""
     stopped_by: dict[str, str] = field(default_factory=dict)
     """By deploy, the machine that was rolled back: the rest of that deploy is left alone."""
     observations: dict[str, Observation] = field(default_factory=dict)
@@ -99,6 +102,11 @@ class EstateRun:
             raise RefusedError(f"{host.name}: {closed}. Nothing was changed; run `cemops apply` then.")
         if plan.refusals:
             raise RefusedError(f"{host.name}: {'; '.join(plan.refusals)}")
+        if self.agreed is not None:
+            wanted = [change for change in plan.changes if not change.by_operator]
+            moved = uncovered(self.agreed.get(host.name, ()), wanted)
+            if moved:
+                raise RefusedError(f"{'; '.join(moved)}: this is not in the plan file; make a new plan")
         if plan.cut_off and host.name not in self.lockout_accepted:
             raise RefusedError(
                 f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(plan.cut_off)}. "

@@ -109,7 +109,7 @@ def assemble(
     """Put the hosts' plans together, in the order of the estate."""
     plans = {plan.host: plan for plan in unmanaged_hosts(context.estate)}
     plans |= {name: _with_unmanaged(context.estate, plan) for name, plan in found.items()}
-    hosts = tuple(plans[name] for name in names if name in plans)
+    hosts = tuple(replace(plans[name], observed_digest=digests.get(name, "")) for name in names if name in plans)
     observed_digest = digest_of({host.host: digests.get(host.host, "") for host in hosts})
     created = now.isoformat(timespec="seconds")
     identity = digest_of({"observed": observed_digest, "created": created, "changes": repr(hosts)})

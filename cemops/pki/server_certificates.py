@@ -20,8 +20,9 @@ from pydantic import SecretBytes, SecretStr
 from cemops.errors import PkiError
 from cemops.model import topology
 from cemops.model.certificate_sources import IssuedBy, PfxFile, SelfSigned, StoredCertificate
-from cemops.pki.authorities import authority_certificate
+from cemops.pki.authorities import authority_certificate, common_name
 from cemops.pki.folder import estate_path, pki_folder
+from cemops.pki.issuing import subject_text
 from cemops.pki.keyed_certificate import read_pfx
 from cemops.pki.made_certificates import CertificateOrder, known_certificate, made_key_pem, make_certificate
 from cemops.planning.windows.materials import ServerCertificateMaterial
@@ -145,6 +146,7 @@ def _issued(
     material: ServerCertificateMaterial,
 ) -> ServerCertificateMaterial:
     declared = topology.authority(estate, source.issued_by)
+    local = declared.source == "local"
     issuer = authority_certificate(estate, folder, source.issued_by)
     return replace(
         material,
@@ -152,8 +154,9 @@ def _issued(
         chain=() if issuer is None else (issuer,),
         issuer=issuer,
         issuer_name=source.issued_by,
+        issuer_subject=subject_text(common_name(estate, source.issued_by)) if local and issuer is None else None,
         vendor=declared.source == "vendor",
-        can_make=declared.source == "local",
+        can_make=local,
     )
 
 

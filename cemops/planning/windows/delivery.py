@@ -42,8 +42,10 @@ def deliver(
     changes, actions = [], []
     if choice.source == "make":
         changes.append(_to_make(host, desired, material))
+        if material.issuer_subject is not None:
+            changes.append(_add_unknown(host, material.issuer_subject))
     elif choice.source == "deliver" and choice.facts is not None:
-        change = _import(host, desired, choice.facts)
+        change = _import(host, desired, material, choice.facts)
         changes.append(change)
         fields = {"store": MY, "thumbprint": choice.facts.sha1}
         actions.append(PayloadAction("certificate.import_pfx", fields, change.id, f"pfx:{desired.purpose}"))
@@ -69,14 +71,14 @@ def _missing_of_chain(
             yield store, facts
 
 
-def _import(host: str, desired: DesiredBinding, facts: CertificateFacts) -> Change:
+def _import(host: str, desired: DesiredBinding, material: ServerCertificateMaterial, facts: CertificateFacts) -> Change:
     return Change(
         host,
         Resource.CERTIFICATE,
-        f"LocalMachine\\{MY} {facts.sha1}",
+        _name(desired),
         Action.DELIVER,
         f"the certificate for {desired.purpose} is not in LocalMachine\\{MY} with its key (CE-02)",
-        after=certificate_data(facts),
+        after={"names": ", ".join(material.names), **certificate_data(facts)},
     )
 
 
@@ -85,11 +87,28 @@ def _add(host: str, store: str, facts: CertificateFacts) -> Change:
     return Change(
         host,
         Resource.CERTIFICATE,
-        f"LocalMachine\\{store} {facts.sha1}",
+        f"LocalMachine\\{store} {facts.subject}",
         Action.DELIVER,
         f"the {what} {facts.subject} is not in the computer's store {store} (CE-04)",
         after=certificate_data(facts),
     )
+
+
+def _add_unknown(host: str, subject: str) -> Change:
+    """Say that the root of an authority that is still to be made goes to the roots, too."""
+    return Change(
+        host,
+        Resource.CERTIFICATE,
+        f"LocalMachine\\Root {subject}",
+        Action.DELIVER,
+        f"the root {subject}, which is made first, is not in the computer's store Root (CE-04)",
+        after={"subject": subject, "thumbprint": KNOWN_AFTER_APPLY},
+    )
+
+
+def _name(desired: DesiredBinding) -> str:
+    """Name a purpose's certificate the same before and after it is made: a saved plan speaks of both."""
+    return f"LocalMachine\\{MY} for {desired.purpose}"
 
 
 def _to_make(host: str, desired: DesiredBinding, material: ServerCertificateMaterial) -> Change:
@@ -97,8 +116,8 @@ def _to_make(host: str, desired: DesiredBinding, material: ServerCertificateMate
     return Change(
         host,
         Resource.CERTIFICATE,
-        f"LocalMachine\\{MY} for {desired.purpose}",
-        Action.CREATE,
+        _name(desired),
+        Action.DELIVER,
         f"no certificate for {', '.join(material.names)} is there: one is made, {by}, and imported (CE-02)",
         after={"names": ", ".join(material.names), "thumbprint": KNOWN_AFTER_APPLY},
     )
@@ -113,7 +132,7 @@ def _vendor_step(host: str, desired: DesiredBinding, material: ServerCertificate
     return Change(
         host,
         Resource.CERTIFICATE,
-        f"LocalMachine\\{MY} for {desired.purpose}",
+        _name(desired),
         Action.OPERATOR,
         f"no certificate of {material.issuer_name} for {names} is in LocalMachine\\{MY}: {how}, import it into the "
         f"computer's store {MY} with its key, then plan again; what needs it waits (CE-11)",

@@ -27,6 +27,8 @@ class ServerCertificateMaterial:
     issuer: CertificateFacts | None = None
     """Certificate of the declared authority, where it is known."""
     issuer_name: str | None = None
+    issuer_subject: str | None = None
+    """Subject of a local authority that is not made yet (RFC 4514 text)."""
     vendor: bool = False
     """The authority is the vendor's own (CE-11): cemops makes nothing, a fitting certificate in the store is used."""
     can_make: bool = False

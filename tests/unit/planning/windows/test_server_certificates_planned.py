@@ -156,7 +156,7 @@ def test_a_local_authority_without_any_certificate_makes_one_and_says_what_is_kn
     assert result.to_make == ("cem",)
     assert operations(result) == []
     made = next(one for one in result.changes if one.resource is Resource.CERTIFICATE)
-    assert made.action is Action.CREATE
+    assert made.action is Action.DELIVER
     bound = next(one for one in result.changes if one.resource is Resource.HTTP_SYS_CERTIFICATE)
     assert (bound.after or {})["thumbprint"] == KNOWN_AFTER_APPLY
     assert not result.is_empty

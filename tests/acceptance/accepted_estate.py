@@ -18,23 +18,29 @@ from cemops.execution.estate_file import read_estate
 from cemops.execution.windows_desired import agent_site_of, site_server_of
 from cemops.model.connections import Connection, SshConnection
 from cemops.model.gateways import Gateway
-from cemops.planning.managed import managed_machines
+from cemops.planning.managed import is_windows_gateway, managed_machines
 from cemops.planning.windows.desired import DesiredBinding
 from cemops.planning.windows.desired_firewall import desired_windows_firewall
+from cemops.planning.windows.gateway.folders import GATEWAY_SERVICE
 
+WEB_SERVICES = ("W3SVC", "WAS")
 VARIABLE = "CEMOPS_ACCEPTANCE_ESTATE"
 COMMAND_SECONDS = 900
 
 
 @dataclass(frozen=True)
-class WindowsServer:
-    """A Notification Server or site server that cemops manages."""
+class WindowsMachine:
+    """A Notification Server, site server or gateway on Windows that cemops manages."""
 
     name: str
     fqdn: str
     connection: Connection
+    services: tuple[str, ...]
+    """What has to run."""
+    ports: tuple[int, ...]
+    """What has to listen."""
     bindings: tuple[DesiredBinding, ...]
-    """Those that the estate wants."""
+    """Those of IIS that the estate wants."""
     rules: tuple[str, ...]
     """Names of the firewall rules that the estate wants; none where cemops does not manage its firewall."""
 
@@ -43,7 +49,7 @@ class WindowsServer:
 class Endpoint:
     """An HTTPS binding that the estate wants on a server."""
 
-    server: WindowsServer
+    server: WindowsMachine
     binding: DesiredBinding
 
     @property
@@ -85,8 +91,8 @@ def probed_gateways() -> tuple[Gateway, ...]:
 
 
 @cache
-def windows_servers() -> tuple[WindowsServer, ...]:
-    """The Notification Servers and site servers that cemops manages."""
+def windows_machines() -> tuple[WindowsMachine, ...]:
+    """The Windows machines that cemops manages."""
     found = []
     for server in context().estate.notification_servers:
         if server.connection is not None:
@@ -97,6 +103,11 @@ def windows_servers() -> tuple[WindowsServer, ...]:
         if site_server.connection is not None:
             bindings = site_server_of(context(), site_server).bindings
             found.append(_server(site_server.name, site_server.fqdn, site_server.connection, bindings))
+    found += [
+        _gateway(gateway, gateway.connection)
+        for gateway in context().estate.gateways
+        if gateway.connection is not None and is_windows_gateway(gateway)
+    ]
     return tuple(found)
 
 
@@ -104,15 +115,25 @@ def endpoints() -> tuple[Endpoint, ...]:
     """Every HTTPS binding that the estate wants."""
     return tuple(
         Endpoint(server, binding)
-        for server in windows_servers()
+        for server in windows_machines()
         for binding in server.bindings
         if binding.protocol == "https"
     )
 
 
-def _server(name: str, fqdn: str, connection: Connection, bindings: tuple[DesiredBinding, ...]) -> WindowsServer:
-    rules = tuple(rule.name for rule in desired_windows_firewall(context().estate, name).rules)
-    return WindowsServer(name, fqdn, connection, tuple(one for one in bindings if one.enabled), rules)
+def _server(name: str, fqdn: str, connection: Connection, bindings: tuple[DesiredBinding, ...]) -> WindowsMachine:
+    wanted = tuple(one for one in bindings if one.enabled)
+    ports = tuple(one.port for one in wanted)
+    return WindowsMachine(name, fqdn, connection, WEB_SERVICES, ports, wanted, _rules(name))
+
+
+def _gateway(gateway: Gateway, connection: Connection) -> WindowsMachine:
+    services, ports = (GATEWAY_SERVICE,), (gateway.listen.port,)
+    return WindowsMachine(gateway.name, gateway.fqdn, connection, services, ports, (), _rules(gateway.name))
+
+
+def _rules(name: str) -> tuple[str, ...]:
+    return tuple(rule.name for rule in desired_windows_firewall(context().estate, name).rules)
 
 
 def cemops(*words: str) -> subprocess.CompletedProcess[str]:

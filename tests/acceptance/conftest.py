@@ -16,18 +16,18 @@ from testinfra.host import Host
 from cemops.model.gateways import Gateway
 from tests.acceptance.accepted_estate import (
     Endpoint,
-    WindowsServer,
+    WindowsMachine,
     endpoints,
     linux_gateways,
     probed_gateways,
-    windows_servers,
+    windows_machines,
 )
 from tests.acceptance.connections import connection_to
 
 KINDS: dict[str, tuple[str, Callable[[], Sequence[Any]]]] = {
     "test_accepted_gateways.py": ("Linux gateway", linux_gateways),
     "test_accepted_probe.py": ("gateway", probed_gateways),
-    "test_accepted_windows_servers.py": ("Windows server", windows_servers),
+    "test_accepted_windows.py": ("Windows machine", windows_machines),
     "test_accepted_endpoints.py": ("HTTPS endpoint of a Windows server", endpoints),
 }
 """Files whose tests are for one kind of thing, and what the estate has of it."""
@@ -54,9 +54,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "gateway" in metafunc.fixturenames:
         gateways = linux_gateways()
         metafunc.parametrize("gateway", gateways, ids=[one.name for one in gateways], scope="session")
-    if "server" in metafunc.fixturenames:
-        servers = windows_servers()
-        metafunc.parametrize("server", servers, ids=[one.name for one in servers], scope="session")
+    if "windows" in metafunc.fixturenames:
+        machines = windows_machines()
+        metafunc.parametrize("windows", machines, ids=[one.name for one in machines], scope="session")
     if "endpoint" in metafunc.fixturenames:
         served = endpoints()
         ids = [f"{one.server.name}-{one.binding.purpose}" for one in served]
@@ -83,9 +83,9 @@ def gateway_host(gateway: Gateway, connections: Callable[[str, Any], Host]) -> H
 
 
 @pytest.fixture
-def server_host(server: WindowsServer, connections: Callable[[str, Any], Host]) -> Host:
-    """A server's machine."""
-    return connections(server.name, server.connection)
+def windows_host(windows: WindowsMachine, connections: Callable[[str, Any], Host]) -> Host:
+    """A Windows machine."""
+    return connections(windows.name, windows.connection)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 REFUSAL = "is not known to this stand-in for a Windows machine"
-ASKED_ON_WINDOWS = "test_accepted_windows_servers"
+ASKED_ON_WINDOWS = "test_accepted_windows"
 FROM_HERE = {"test_accepted_estate", "test_accepted_probe", "test_accepted_gateways", "test_accepted_endpoints"}
 
 

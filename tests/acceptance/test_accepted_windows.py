@@ -1,4 +1,4 @@
-"""What must be true of a Windows server after an apply, asked of Windows' own programs on the machine (testinfra).
+"""What must be true of a Windows machine after an apply, asked of Windows' own programs on the machine (testinfra).
 
 A stand-in of the lab answers none of this: it knows no PowerShell, netsh or appcmd. Answers are read by what is the
 same in every language of Windows: digits, hexadecimal digits, True and False.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from testinfra.host import Host
 
-from tests.acceptance.accepted_estate import Endpoint, WindowsServer
+from tests.acceptance.accepted_estate import Endpoint, WindowsMachine
 from tests.acceptance.connections import powershell
 from tests.acceptance.netsh_listing import certificates_by_endpoint
 
@@ -25,27 +24,28 @@ def certificates_of_http_sys(host: Host, port: int) -> set[str]:
     return {thumbprint for endpoint, thumbprint in listed.items() if endpoint.endswith(f":{port}")}
 
 
-@pytest.mark.parametrize("service", ["W3SVC", "WAS"])
-def test_the_web_services_run(server_host: Host, service: str) -> None:
-    assert powershell(server_host, f"[int](Get-Service -Name {service}).Status") == [RUNNING]
+def test_its_services_run(windows: WindowsMachine, windows_host: Host) -> None:
+    names = ", ".join(windows.services)
+    states = powershell(windows_host, f"Get-Service -Name {names} | ForEach-Object {{ [int]$_.Status }}")
+    assert states == [RUNNING] * len(windows.services)
 
 
-def test_every_declared_port_listens(server: WindowsServer, server_host: Host) -> None:
-    ports = powershell(server_host, "Get-NetTCPConnection -State Listen | ForEach-Object { $_.LocalPort }")
-    assert {str(binding.port) for binding in server.bindings} <= set(ports)
+def test_every_declared_port_listens(windows: WindowsMachine, windows_host: Host) -> None:
+    ports = powershell(windows_host, "Get-NetTCPConnection -State Listen | ForEach-Object { $_.LocalPort }")
+    assert {str(port) for port in windows.ports} <= set(ports)
 
 
-def test_the_declared_firewall_rules_are_there_and_enabled(server: WindowsServer, server_host: Host) -> None:
+def test_the_declared_firewall_rules_are_there_and_enabled(windows: WindowsMachine, windows_host: Host) -> None:
     script = (
         "Get-NetFirewallRule -Name 'cemops-*' -ErrorAction SilentlyContinue | ForEach-Object { $_.Name; $_.Enabled }"
     )
-    words = powershell(server_host, script)
-    assert set(zip(words[::2], words[1::2], strict=True)) >= {(rule, "True") for rule in server.rules}
+    words = powershell(windows_host, script)
+    assert set(zip(words[::2], words[1::2], strict=True)) >= {(rule, "True") for rule in windows.rules}
 
 
-def test_no_dead_man_waits(server_host: Host) -> None:
+def test_no_dead_man_waits(windows_host: Host) -> None:
     script = "@(Get-ScheduledTask -TaskName 'cemops-dead-man-*' -ErrorAction SilentlyContinue).Count"
-    assert powershell(server_host, script) == ["0"]
+    assert powershell(windows_host, script) == ["0"]
 
 
 def test_the_site_has_the_binding(endpoint: Endpoint, endpoint_host: Host) -> None:

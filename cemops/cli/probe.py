@@ -32,7 +32,10 @@ Gateways = Annotated[
     list[str] | None,
     typer.Option("--gateway", metavar="NAME", help="Only this gateway; may be given several times."),
 ]
-Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
+Output = Annotated[
+    Literal["text", "json", "junit"],
+    typer.Option("--format", help="text for people, json for programs, junit for build servers."),
+]
 
 
 def seconds_of(value: str | float) -> float:
@@ -82,6 +85,10 @@ def probe(  # noqa: PLR0913, PLR0917 - the options of the contract
     report = probe_estate(side, _chosen(loaded.estate, gateway or []), timeout=timeout)
     if output == "json":
         typer.echo(json.dumps(report.as_json(), indent=2))
+    elif output == "junit":
+        from cemops.probe.report_junit import report_junit  # noqa: PLC0415 - only where it is asked for
+
+        typer.echo(report_junit(report))
     else:
         typer.echo(report_text(report, _style(no_color)), nl=False, color=True)
     if not report.ok:

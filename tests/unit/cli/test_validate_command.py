@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from defusedxml.ElementTree import fromstring
 from typer.testing import CliRunner
 
 from cemops.cli import validate
@@ -186,3 +187,43 @@ def test_time_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
     result = run_on(as_yaml(), tmp_path, "--now", "tomorrow")
     assert isinstance(result.exception, UsageError)
     assert result.exception.exit_code == 64
+
+
+@pytest.mark.parametrize("format_", ["json", "sarif", "junit", "github", "gitlab"])
+@pytest.mark.parametrize(
+    ("changes", "arguments", "code"),
+    [
+        ({}, (), 0),
+        ({"policies.0.gateways": ["gw1"]}, (), 0),
+        ({"policies.0.gateways": ["gw1"]}, ("--strict",), 1),
+        ({"gateways.0.capacity": {"endpoints": 35001}}, (), 1),
+        ({"gateways.0.lisen": 1}, (), 1),
+    ],
+)
+def test_the_exit_code_is_the_same_in_every_format(
+    tmp_path: Path, format_: str, changes: dict[str, Any], arguments: tuple[str, ...], code: int
+) -> None:
+    result = run_on(as_yaml(changes), tmp_path, "--format", format_, *arguments)
+    assert (result.exit_code, result.stderr) == (code, "")
+
+
+def test_sarif_names_the_file_as_the_repository_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run_on(as_yaml({"policies.0.gateways": ["gw1"]}), tmp_path, "--format", "sarif")
+    found = json.loads(result.stdout)["runs"][0]["results"][0]
+    assert found["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "estate.yaml"}
+
+
+def test_github_has_a_line_for_each_finding_and_none_for_a_clean_estate(tmp_path: Path) -> None:
+    assert run_on(as_yaml(), tmp_path, "--format", "github").stdout == ""
+    lines = run_on(as_yaml({"policies.0.gateways": ["gw1"]}), tmp_path, "--format", "github").stdout.splitlines()
+    assert lines
+    assert all(line.startswith("::warning file=") for line in lines)
+
+
+def test_gitlab_and_junit_say_nothing_beside_their_document(tmp_path: Path) -> None:
+    text = as_yaml({"policies.0.gateways": ["gw1"]})
+    assert json.loads(run_on(as_yaml(), tmp_path, "--format", "gitlab").stdout) == []
+    assert json.loads(run_on(text, tmp_path, "--format", "gitlab").stdout)[0]["check_name"] == "CEM101"
+    assert fromstring(run_on(text, tmp_path, "--format", "junit").stdout).get("failures") == "0"
+    assert fromstring(run_on(text, tmp_path, "--format", "junit", "--strict").stdout).get("failures") != "0"

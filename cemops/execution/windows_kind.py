@@ -95,7 +95,7 @@ class WindowsKind(ABC):
             recordable(state),
             time.monotonic(),
             after.processes - before.processes,
-            after.requests - before.requests,
+            after.requests - (before.requests if before.processes else 0),  # the log-on was for the first one
         )
 
     def plan(self, run: EstateRun, name: str, observed: ObservedWindows) -> WindowsPlan:

@@ -82,6 +82,10 @@ class RefusedError(CemopsError):
     exit_code = 3
 
 
+class StoreError(CemopsError):
+    """The store cannot be opened, read or written. Names the store, never the password in its URL."""
+
+
 def what_may_be_said(error: Exception) -> str:
     """Return what may be shown of an error: of a foreign one its type and place, since its text may hold anything."""
     if isinstance(error, CemopsError):

@@ -23,6 +23,14 @@ has_nss_wrapper() {
     return 1
 }
 
+# Debian keeps the server's programs out of PATH; the tests look for them there.
+has_postgresql() {
+    for program in /usr/lib/postgresql/*/bin/initdb; do
+        [ -x "$program" ] && return 0
+    done
+    return 1
+}
+
 has_venv() { "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 # Prints the Debian package of each thing that is missing, one a line.
@@ -37,6 +45,7 @@ missing_packages() {
     has_nss_wrapper || echo libnss-wrapper
     has_program openssl || echo openssl
     has_program systemd-analyze || echo systemd
+    has_postgresql || echo postgresql
 }
 
 say_what_to_install() {
@@ -92,6 +101,7 @@ if [ -d /run/systemd/system ]; then
         case $package in
         apache2) systemctl --quiet disable apache2.service apache-htcacheclean.service ;;
         openssh-server) systemctl --quiet disable ssh.service ;;
+        postgresql) systemctl --quiet disable postgresql.service ;;
         esac
     done
 fi

@@ -1,0 +1,259 @@
+"""Applies, their changes, and the lock under which they are made: written before a host is touched, and after.
+
+``begin`` and ``start_changes`` return when what they wrote is on the disk; a caller touches nothing before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from cemops.errors import CemopsError, RefusedError
+from cemops.store.database import Database
+from cemops.store.ledger import Ledger, canonical, utc_text
+from cemops.store.operator import Life, Operator
+from cemops.store.tables import APPLIES, CHANGES, LOCKS, PLANS
+
+
+class Result(StrEnum):
+    """What came of an apply, or of one change."""
+
+    STARTED = "started"
+    APPLIED = "applied"
+    FAILED = "failed"
+    REFUSED = "refused"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who holds the lock on an estate."""
+
+    estate: str
+    operator: Operator
+    since: str
+    what: str
+    apply: int | None
+
+    def __str__(self) -> str:
+        """Name holder, host, since and what."""
+        one = self.operator
+        apply = "" if self.apply is None else f", apply {self.apply}"
+        since = self.since.replace("T", " ").replace("+00:00", " UTC")
+        return f"{one.who} on {one.host} (process {one.pid}) since {since}: {self.what}{apply}"
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its process is known to be gone."""
+        return self.operator.life() is Life.GONE
+
+
+class LockedError(RefusedError):
+    """Somebody else holds the lock on the estate (3)."""
+
+    def __init__(self, lock: Lock) -> None:
+        match lock.operator.life():
+            case Life.GONE:
+                repair = "That process is gone: see what it left with `cemops history`, then run `cemops unlock`."
+            case Life.ALIVE:
+                repair = "Wait for it, then run apply again."
+            case Life.UNKNOWN:
+                repair = (
+                    "Wait for it, then run apply again; if that process is known to be gone, run `cemops unlock "
+                    "--force`."
+                )
+        super().__init__(f"estate {lock.estate} is locked by {lock}. Nothing was changed. {repair}")
+        self.lock = lock
+
+
+@dataclass(frozen=True)
+class ApplyStart:
+    """What is known of an apply when it begins."""
+
+    command: str
+    estate_digest: str
+    git_revision: str | None = None
+    git_dirty: bool | None = None
+    window_override: str | None = None
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """A plan that is about to be applied. ``changes`` is plain data: host, id, resource, action, reason."""
+
+    id: str
+    created: str
+    observed_digest: str
+    changes: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ChangeStart:
+    """One change that is about to be made."""
+
+    id: str
+    resource: str
+    action: str
+
+
+class Store:
+    """The records of one estate, written by one operator's process."""
+
+    def __init__(self, database: Database, estate: str, operator: Operator) -> None:
+        self.database = database
+        self.estate = estate
+        self.operator = operator
+
+    def lock(self, what: str) -> None:
+        """Take the estate's lock. Raises LockedError where somebody holds it."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            held = lock_on(connection, self.estate)
+            if held is not None:
+                raise LockedError(held)
+            one = self.operator
+            ledger.insert(
+                "locked",
+                LOCKS,
+                {
+                    "estate": self.estate,
+                    "who": one.who,
+                    "host": one.host,
+                    "pid": one.pid,
+                    "process": one.process,
+                    "since": utc_text(),
+                    "what": what,
+                    "apply": None,
+                },
+            )
+
+    def begin(self, start: ApplyStart, plan: PlanRecord | None) -> int:
+        """Record that an apply begins; return its number. The lock must be held."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            self._check_lock(connection)
+            if plan is not None and not _has_plan(connection, plan.id):
+                values = {**asdict(plan), "changes": canonical(list(plan.changes))}
+                values |= {"estate": self.estate, "who": self.operator.who, "estate_digest": start.estate_digest}
+                ledger.insert("planned", PLANS, values)
+            number = _next(connection, APPLIES)
+            ledger.insert(
+                "began",
+                APPLIES,
+                {
+                    **asdict(start),
+                    "number": number,
+                    "estate": self.estate,
+                    "plan": None if plan is None else plan.id,
+                    "who": self.operator.who,
+                    "operator_host": self.operator.host,
+                    "pid": self.operator.pid,
+                    "process": self.operator.process,
+                    "started": utc_text(),
+                    "ended": None,
+                    "result": Result.STARTED.value,
+                },
+            )
+            ledger.update("began", LOCKS, {"estate": self.estate}, {"apply": number})
+        return number
+
+    def start_changes(self, apply: int, host: str, changes: Iterable[ChangeStart]) -> tuple[int, ...]:
+        """Record that changes of a host are about to be made; return their numbers. The lock must be held."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            self._check_lock(connection)
+            first = _next(connection, CHANGES)
+            numbers = []
+            for number, change in enumerate(changes, first):
+                values = {"number": number, "apply": apply, "host": host, "change": change.id}
+                values |= {"resource": change.resource, "action": change.action, "result": Result.STARTED.value}
+                values |= {"error": None, "started": utc_text(), "seconds": None}
+                ledger.insert("change started", CHANGES, values)
+                numbers.append(number)
+        return tuple(numbers)
+
+    def finish_changes(self, numbers: Iterable[int], result: Result, error: str | None, seconds: float) -> None:
+        """Record what came of changes that were started."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            values = {"result": result.value, "error": error, "seconds": round(seconds, 3)}
+            for number in numbers:
+                ledger.update("change finished", CHANGES, {"number": number}, values)
+
+    def end(self, apply: int | None, *, interrupted: bool) -> None:
+        """Record what came of the apply (if it began), and release the lock: in one transaction."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            if apply is not None:
+                close_apply(ledger, apply, interrupted=interrupted)
+            held = lock_on(connection, self.estate)
+            if held is not None and held.operator == self.operator:
+                ledger.delete("unlocked", LOCKS, {"estate": self.estate})
+
+    def unlock(self, lock: Lock) -> None:
+        """Remove somebody's lock, and close the apply that they left open as interrupted."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            if lock_on(connection, self.estate) != lock:
+                raise CemopsError(f"the lock on estate {self.estate} has changed meanwhile: look again")
+            if lock.apply is not None:
+                close_apply(ledger, lock.apply, interrupted=True)
+            ledger.delete("lock removed", LOCKS, {"estate": self.estate})
+
+    def current_lock(self) -> Lock | None:
+        """Return the estate's lock, if somebody holds it."""
+        with self.database.reading() as connection:
+            return lock_on(connection, self.estate)
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        return Ledger(connection, f"{self.operator.who} on {self.operator.host}")
+
+    def _check_lock(self, connection: Connection) -> None:
+        """Nothing is recorded, so nothing is done, once somebody has removed this process's lock."""
+        held = lock_on(connection, self.estate)
+        if held is None or held.operator != self.operator:
+            raise RefusedError(
+                f"the lock on estate {self.estate} was taken from this apply with `cemops unlock`: the rest is left "
+                "alone; look with `cemops history`, then run apply again"
+            )
+
+
+def lock_on(connection: Connection, estate: str) -> Lock | None:
+    """Return the lock on an estate."""
+    row = connection.execute(select(LOCKS).where(LOCKS.c.estate == estate)).one_or_none()
+    if row is None:
+        return None
+    operator = Operator(row.who, row.host, row.pid, row.process)
+    return Lock(row.estate, operator, row.since, row.what, row.apply)
+
+
+def close_apply(ledger: Ledger, apply: int, *, interrupted: bool) -> None:
+    """Write down the result of an apply from those of its changes; what was only started was interrupted."""
+    rows = ledger.connection.execute(select(CHANGES.c.number, CHANGES.c.result).where(CHANGES.c.apply == apply)).all()
+    results = set()
+    for row in rows:
+        if row.result == Result.STARTED:
+            ledger.update("change interrupted", CHANGES, {"number": row.number}, {"result": Result.INTERRUPTED.value})
+            interrupted = True
+        results.add(row.result)
+    if interrupted:
+        result = Result.INTERRUPTED
+    elif Result.FAILED in results:
+        result = Result.FAILED
+    elif Result.REFUSED in results:
+        result = Result.REFUSED
+    else:
+        result = Result.APPLIED
+    ledger.update("ended", APPLIES, {"number": apply}, {"ended": utc_text(), "result": result.value})
+
+
+def _next(connection: Connection, table: Any) -> int:  # noqa: ANN401 - a table with a number
+    return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
+
+
+def _has_plan(connection: Connection, plan: str) -> bool:
+    return connection.execute(select(PLANS.c.id).where(PLANS.c.id == plan)).first() is not None

@@ -1,0 +1,139 @@
+"""What the store keeps, and that nothing in it can be altered unseen: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import delete, insert, select, text, update
+
+from cemops.errors import RefusedError
+from cemops.store.migrating import VERSION_TABLE, VERSIONS
+from cemops.store.records import ApplyStart, ChangeStart, PlanRecord, Result, Store
+from cemops.store.tables import APPLIES, AUDIT, AUDIT_HEAD, CHANGES, LOCKS, METADATA, PLANS
+from cemops.store.verifying import verify
+from tests.functional.store.store_worker import store_at
+
+pytestmark = pytest.mark.slow
+
+START = ApplyStart("cemops apply", "sha256:e", git_revision="a" * 40, git_dirty=True, window_override="broken disk")
+PLAN = PlanRecord("0123456789ab", "2026-11-22T12:00:00+00:00", "sha256:o", ({"host": "gw1", "id": "gw1:file:a"},))
+CHANGE = ChangeStart("gw1:file:a", "file", "create")
+
+
+def applied(store: Store) -> int:
+    """An apply of two changes, of which the second failed."""
+    store.lock("cemops apply")
+    apply = store.begin(START, PLAN)
+    first, second = store.start_changes(apply, "gw1", (CHANGE, ChangeStart("gw1:service:b", "service", "reload")))
+    store.finish_changes((first,), Result.APPLIED, None, 1.25)
+    store.finish_changes((second,), Result.FAILED, "it said \0 \ud800 no", 0.5)
+    store.end(apply, interrupted=False)
+    return apply
+
+
+def problems_of(store: Store) -> tuple[str, ...]:
+    with store.database.reading() as connection:
+        return verify(connection)[0]
+
+
+def test_what_was_written_is_read_back(store_url: str) -> None:
+    store = store_at(store_url)
+    number = applied(store)
+    with store.database.reading() as connection:
+        (apply,) = connection.execute(select(APPLIES)).mappings()
+        changes = connection.execute(select(CHANGES).order_by(CHANGES.c.number)).mappings().all()
+        (plan,) = connection.execute(select(PLANS)).mappings()
+        assert connection.execute(select(LOCKS)).all() == []
+    assert (apply["number"], apply["result"], apply["plan"]) == (number, "failed", PLAN.id)
+    assert (apply["git_revision"], apply["git_dirty"], apply["window_override"]) == ("a" * 40, True, "broken disk")
+    assert [(row["change"], row["result"], row["error"], row["seconds"]) for row in changes] == [
+        ("gw1:file:a", "applied", None, 1.25),
+        ("gw1:service:b", "failed", "it said  ? no", 0.5),
+    ]
+    assert plan["changes"] == '[{"host":"gw1","id":"gw1:file:a"}]'
+    assert problems_of(store) == ()
+
+
+def test_the_tables_that_the_steps_make_are_those_of_the_code(store_url: str) -> None:
+    store = store_at(store_url)
+    with store.database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, METADATA) == []
+        assert context.get_current_heads() == (VERSIONS[-1],)
+    steps = Path("cemops/store/migrations/versions").glob("v*.py")
+    assert sorted(path.name.partition("_")[0] for path in steps) == list(VERSIONS)
+
+
+def test_an_apply_that_is_ended_before_its_changes_was_interrupted(store_url: str) -> None:
+    store = store_at(store_url)
+    store.lock("cemops apply")
+    apply = store.begin(START, None)
+    store.start_changes(apply, "gw1", (CHANGE,))
+    store.end(apply, interrupted=False)
+    with store.database.reading() as connection:
+        assert connection.execute(select(APPLIES.c.result)).scalars().all() == ["interrupted"]
+        assert connection.execute(select(CHANGES.c.result)).scalars().all() == ["interrupted"]
+    assert problems_of(store) == ()
+
+
+def test_nothing_is_started_without_the_lock(store_url: str) -> None:
+    store = store_at(store_url)
+    with pytest.raises(RefusedError, match="was taken from this apply"):
+        store.begin(START, None)
+    store.lock("cemops apply")
+    apply = store.begin(START, None)
+    lock = store.current_lock()
+    assert lock is not None
+    assert lock.apply == apply
+    store.unlock(lock)
+    with pytest.raises(RefusedError, match="was taken from this apply"):
+        store.start_changes(apply, "gw1", (CHANGE,))
+    assert problems_of(store) == ()
+
+
+ALTERED = {
+    "an altered result": (update(APPLIES).values(result="applied"), "cemops_applies: row .* was altered: result"),
+    "an altered change": (update(CHANGES).where(CHANGES.c.number == 2).values(error=None), "was altered: error"),
+    "a missing change": (delete(CHANGES).where(CHANGES.c.number == 1), 'row \\{"number":1\\} is missing'),
+    "a missing plan": (delete(PLANS), "cemops_plans: row .* is missing"),
+    "an altered plan": (update(PLANS).values(changes="[]"), "was altered: changes"),
+    "a lock that nobody took": (
+        insert(LOCKS).values(estate="x", who="x", host="x", pid=1, process="//", since="x", what="x", apply=None),
+        "cemops_locks: row .* is not in the audit trail",
+    ),
+    "a missing row of the trail": (delete(AUDIT).where(AUDIT.c.seq == 3), "row 3 is missing"),
+    "missing rows of the trail": (delete(AUDIT).where(AUDIT.c.seq.in_([3, 4])), "rows 3 to 4 are missing"),
+    "a missing first row": (delete(AUDIT).where(AUDIT.c.seq == 1), "row 1 is missing"),
+    "an altered row of the trail": (
+        update(AUDIT).where(AUDIT.c.seq == 2).values(who="mallory"),
+        "row 2 .* was altered",
+    ),
+    "another hash": (update(AUDIT).where(AUDIT.c.seq == 2).values(hash="0" * 64), "row 3 does not follow"),
+    "a lost end": (delete(AUDIT).where(AUDIT.c.seq > 5), "ends at row 5 and should end at row 10"),
+    "a lost trail": (delete(AUDIT), "ends at row 0 and should end at row 10"),
+    "an altered end": (update(AUDIT_HEAD).values(seq=5), "should end at row 5"),
+    "no end": (delete(AUDIT_HEAD), "has no end written down"),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_whatever_is_altered_outside_of_cemops_is_found(store_url: str, what: str) -> None:
+    statement, expected = ALTERED[what]
+    store = store_at(store_url)
+    applied(store)
+    assert problems_of(store) == ()
+    with store.database.writing() as connection:
+        connection.execute(statement)
+    found = problems_of(store)
+    assert any(re.search(expected, one) for one in found), found
+
+
+def test_verifying_a_store_that_holds_nothing_finds_nothing(store_url: str) -> None:
+    store = store_at(store_url)
+    with store.database.reading() as connection:
+        assert verify(connection) == ((), 0, "0" * 64)
+        assert connection.execute(text("SELECT count(*) FROM cemops_audit")).scalar() == 0

@@ -29,7 +29,8 @@ Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text 
 lab_app = typer.Typer(
     name="lab",
     help="Try it all on this machine, with real sshd and httpd.\n\n"
-    "A lab is an estate of two gateways with stand-ins for Windows servers behind them, in one folder and on loopback "
+    "A lab is an estate of three gateways, one of them on Windows, with Windows servers behind them: stand-ins for "
+    "Windows, real sshd and httpd, all in one folder and on loopback "
     "addresses only.",
     no_args_is_help=True,
 )

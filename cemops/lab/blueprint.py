@@ -39,7 +39,7 @@ class LabSettings:
     gateways: int = 2
     gateways_per_sshd: int = 1
     confirm_seconds: int = 20
-    windows_gateway: bool = False
+    windows_gateway: bool = True
     """Whether there is gw3, the vendor's gateway on Windows."""
 
 

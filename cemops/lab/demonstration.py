@@ -91,7 +91,7 @@ class Demonstration:
         self.finished(step)
 
     def _up(self, steps: list[Step]) -> Lab | None:
-        self.announce("up", "start two gateways and the servers behind them on this machine")
+        self.announce("up", "start three gateways and the servers behind them on this machine")
         begin = time.monotonic()
         try:
             lab = Lab.up(self.folder, self.settings, self.tell)

@@ -233,7 +233,6 @@ def estate_document(inputs: EstateInputs) -> dict[str, Any]:
                 "fqdn": NS_FQDN,
                 "version": "8.6 RU2",
                 "root_authority": "ns1-root",
-                "aliases": ["ns1"],
                 "connection": _connection(_windows(inputs, "ns1")),
                 "console_site": {"name": CONSOLE_SITE, "port": HTTPS_PORT, "require_https": True},
                 "agent_site": {

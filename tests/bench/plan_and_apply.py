@@ -57,7 +57,7 @@ def measure(count: int, runs: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="cemops-bench-", dir="/tmp"))
     folder.chmod(0o755)
     try:
-        with Lab.up(folder / "lab", LabSettings(gateways=count, gateways_per_sshd=16)) as lab:
+        with Lab.up(folder / "lab", LabSettings(gateways=count, gateways_per_sshd=16, windows_gateway=False)) as lab:
             environment = {**os.environ, **lab.environment}
             peer = write_peer(folder, lab)
             run([*cemops(), "apply", "--yes"], environment, folder)

@@ -75,7 +75,7 @@ def wait_for_processes(up: subprocess.Popen[bytes], folder: Path, count: int) ->
 def test_down_leaves_no_process_no_port_and_no_file(lab_folder: Path) -> None:
     lab = Lab.up(lab_folder)
     listeners = listeners_of(lab_folder)
-    assert len(listeners) == 5
+    assert len(listeners) == 6
     assert all(accepts(address) for address in listeners)
     lab.down()
     assert processes_of(lab_folder) == []
@@ -238,7 +238,7 @@ def test_one_sshd_can_stand_for_many_gateways(lab_folder: Path) -> None:
 
 def test_an_interrupted_up_leaves_nothing(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
-        assert len(processes_of(lab_folder)) == 5
+        assert len(processes_of(lab_folder)) == 6
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cemops.lab.estate_lab.check_login", interrupt)

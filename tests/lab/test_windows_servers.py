@@ -96,7 +96,7 @@ def test_the_first_plan_shows_the_rows_of_the_rollout_table(shared_lab: Lab) -> 
     assert "rollout-left-binding" in json.dumps(hosts["ps2"])
 
 
-@pytest.mark.parametrize(("name", "fqdn", "port"), [*SERVED, ("ns1", "ns1", 4726)])
+@pytest.mark.parametrize(("name", "fqdn", "port"), SERVED)
 def test_after_apply_each_server_says_who_it_is_behind_a_certificate_for_its_name(
     applied_lab: Lab, name: str, fqdn: str, port: int
 ) -> None:
@@ -129,10 +129,18 @@ def test_a_binding_that_may_not_be_overwritten_keeps_its_old_certificate(applied
 def test_a_second_apply_does_nothing_and_observing_takes_one_process_a_host(applied_lab: Lab) -> None:
     document = plan(applied_lab, "--detailed-exitcode")
     assert {host["host"]: host["status"] for host in document["hosts"]} == dict.fromkeys(
-        ("gw1", "gw2", "ns1", "ps1", "ps2"), "in-sync"
+        ("gw1", "gw2", "gw3", "ns1", "ps1", "ps2"), "in-sync"
     )
     assert {host["round_trips"] for host in document["hosts"]} == {1}
     assert all(host["http_requests"] <= 10 for host in document["hosts"])
+
+
+def test_a_gateway_on_windows_proves_what_the_others_prove(applied_lab: Lab) -> None:
+    done = applied_lab.cemops("probe", "--gateway", "gw3", "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, document
+    assert document["summary"]["fail"] == document["summary"]["skipped"] == 0
+    assert {check["id"] for check in document["checks"]} >= {"gateway.tunnel.allowed", "gateway.deny.revoked"}
 
 
 def test_overwriting_a_certificate_that_serves_is_planned_as_cutting_off_and_asks_for_a_word(lab: Lab) -> None:

@@ -57,7 +57,8 @@ ENVIRON = {
     "CANARY_KEY": KEY_PASSPHRASE,
 }
 
-WINDOWS = ("ns1", "ps1", "ps2")
+WINDOWS = ("ns1", "ps1", "ps2", "gw3")
+WINDOWS_KEY = "hosts/gw3/drives/C/*/Symantec/SMP Internet Gateway/Apache/certs/server.key"
 ACC_PASSWORD = "secrets/acc-password"
 RECORD = "record.json"
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -338,11 +339,16 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
+def gateway_keys(folder: Path) -> list[Path]:
+    """Where the gateways' own keys lie."""
+    return [*folder.glob("hosts/*/root/tls/*.key"), *folder.glob(WINDOWS_KEY)]
+
+
 def live_keys(site: Site) -> dict[str, str]:
     """The gateways' own keys, which exist since the apply."""
     return {
-        f"key of {path.parent.parent.parent.name}": key_body(path.read_text("utf-8"))
-        for path in site.lab.folder.glob("hosts/*/root/tls/*.key")
+        f"key of {path.relative_to(site.lab.folder).parts[1]}": key_body(path.read_text("utf-8"))
+        for path in gateway_keys(site.lab.folder)
     }
 
 
@@ -369,7 +375,7 @@ def test_the_search_finds_each_form_of_each_canary() -> None:
 
 
 def test_the_commands_did_what_they_are_for(site: Site) -> None:
-    assert len(live_keys(site)) == 2
+    assert len(live_keys(site)) == 3
     assert len(site.said) == len(COMMANDS) + len(FAILING)
     assert any("Traceback (most recent call last)" in text for text in site.said.values())
     assert "pfx" in (site.lab.folder / "estate.yaml").read_text("utf-8")
@@ -393,9 +399,7 @@ def test_no_file_holds_a_secret_but_those_that_are_its_place(site: Site) -> None
         for path in _files(folder)
         if (found := found_in(path.read_bytes().decode("utf-8", "replace"), needles))
     }
-    places = {"secrets/pki-passphrase", ACC_PASSWORD} | {
-        str(path.relative_to(folder)) for path in folder.glob("hosts/*/root/tls/*.key")
-    }
+    places = {"secrets/pki-passphrase", ACC_PASSWORD} | {str(path.relative_to(folder)) for path in gateway_keys(folder)}
     places |= {place for name in WINDOWS for place in (f"secrets/{name}-password", f"hosts/{name}/endpoint.json")}
     assert set(leaks) == places, leaks
     assert all(_private(folder / place) for place in places)
@@ -422,9 +426,10 @@ def test_keys_without_encryption_are_on_the_hosts_alone(site: Site) -> None:
         and not path.is_relative_to(folder / "secrets")
         and path.name not in {"ssh_host_ed25519_key", "winrm.key", "machine.json"}  # the lab's own machines
     }
-    on_hosts = {str(path.relative_to(folder)) for path in folder.glob("hosts/*/root/tls/*.key")}
+    on_hosts = {str(path.relative_to(folder)) for path in gateway_keys(folder)}
     assert bare == on_hosts
-    assert {stat.S_IMODE((folder / name).stat().st_mode) for name in on_hosts} == {0o400}
+    modes = {stat.S_IMODE((folder / name).stat().st_mode) for name in on_hosts}
+    assert modes == {0o400, 0o600}  # gw3's is what stands for SYSTEM, Administrators and the service's account
 
 
 def test_no_process_has_a_secret_in_its_command_line(site: Site) -> None:

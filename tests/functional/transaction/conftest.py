@@ -23,7 +23,7 @@ def applied_bench() -> Iterator[Bench]:
     parent.chmod(0o755)
     try:
         with (
-            Lab.up(parent / "lab", LabSettings(confirm_seconds=CONFIRM_SECONDS)) as lab,
+            Lab.up(parent / "lab", LabSettings(confirm_seconds=CONFIRM_SECONDS, windows_gateway=False)) as lab,
             operator_running(parent) as operator,
         ):
             yield Bench(lab, operator, lab.estate_file.read_text("utf-8"))

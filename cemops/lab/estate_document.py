@@ -1,7 +1,7 @@
 """The lab's ``estate.yaml``: two Linux gateways (or more) and a Windows one, one NS, two Internet site servers.
 
 ps1's CEM port is 4726 and ps2's 47260, so that a gateway which matches ports by prefix is found out
-(ENGINEERING.md, surprise 1). The servers show the rows of SS-05 (docs/windows.md): the agent site of ns1 and the CEM
+(ENGINEERING.md, surprise 1). The servers show the rows of SS-05 (docs/stand-ins.md): the agent site of ns1 and the CEM
 binding of ps2 are there and serve nobody, ps1 has none yet, and ps2's HTTPS binding keeps its old certificate.
 """
 

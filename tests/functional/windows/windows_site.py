@@ -288,7 +288,7 @@ class WindowsSite:
 
 def thumbprint_of(certificate: ServerCertificate) -> str:
     """Return a certificate's SHA-1 thumbprint, as Windows writes it."""
-    return x509.load_pem_x509_certificate(certificate.certificate).fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
+    return x509.load_pem_x509_certificate(certificate.certificate).fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - Windows names it so
 
 
 def only(host: Mapping[str, Any], resource: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -56,8 +57,8 @@ def windows_gateway(
         gateway,
         choice,
         materials,
-        client=tuple(_client(one, gateway) for one in materials.authorities),
-        crl=tuple(_crl(one, gateway) for one in materials.authorities if one.crl is not None or one.will_make_crl),
+        client=_numbered(_client(one, gateway) for one in materials.authorities),
+        crl=_numbered(_crl(one, gateway) for one in materials.authorities if one.crl is not None or one.will_make_crl),
         targets=topology.allow_list(context.estate, gateway),
         certificate_pem=certificate_text(choice, materials),
         unproven=agents_missing(context.estate, gateway),
@@ -138,6 +139,21 @@ def _crl_in(content: bytes | None, authorities: tuple[CertificateFacts, ...]) ->
         return crl_facts(crl_from_bytes(content, "the gateway's file"), authorities)
     except PkiError:
         return None
+
+
+def _numbered(files: Iterable[TrustFile]) -> tuple[TrustFile, ...]:
+    """Count up the names of copies of one hash: OpenSSL looks for .0, then .1, until there is none."""
+    taken: set[str] = set()
+    found = []
+    for file in files:
+        names = [file.names[0]]
+        for name in file.names[1:]:
+            stem = name.removesuffix("0")
+            number = next(count for count in itertools.count() if f"{stem}{count}" not in taken)
+            taken.add(f"{stem}{number}")
+            names.append(f"{stem}{number}")
+        found.append(replace(file, names=tuple(names)))
+    return tuple(found)
 
 
 def _client(material: AuthorityMaterial, gateway: Gateway) -> TrustFile:

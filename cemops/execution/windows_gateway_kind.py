@@ -146,7 +146,7 @@ class WindowsGatewayKind(WindowsKind):
         """Remember the certificate that a gateway serves which is as it should be (IG-06)."""
         gateway = topology.gateway(run.context.estate, name)
         live = found_trust(run.context, gateway, observed).live.certificate
-        if live is not None and self.plan(run, name, observed).is_empty:
+        if live is not None and self.plan(run, name, replace(observed, dead_men=())).is_empty:
             record_live(run.context.estate, run.context.folder, gateway, live.pem)
 
 

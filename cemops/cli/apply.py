@@ -11,15 +11,18 @@ from typing import Annotated, Literal
 import typer
 
 from cemops.cli.judging import stop_on_errors
-from cemops.cli.messages import progress, say
+from cemops.cli.messages import progress, say, say_error
 from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
 from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
 from cemops.execution.applying_run import AppliedHost, apply_session, settle_session
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.health_gate import HealthGate
 from cemops.execution.plan_file import read_plan_file
 from cemops.execution.planning_run import managed_hosts, plan_session, wanted_hosts
+from cemops.execution.rollout_stages import RolloutStages
 from cemops.execution.session import Session, connected
+from cemops.planning.batches import Batch, batch_size, batches
 from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.saved_plan import SavedPlan, compare, staleness
@@ -52,6 +55,17 @@ def apply(  # noqa: PLR0913 - one parameter an option
             "--accept-lockout", metavar="N", min=1, help="Cut off what the plan lists, N being its number of lines."
         ),
     ] = None,
+    batch: Annotated[
+        str,
+        typer.Option("--batch", metavar="N|N%", help="How many machines of a kind go before their health is checked."),
+    ] = "1",
+    canary: Annotated[
+        str | None, typer.Option("--canary", metavar="HOST", help="The machine that goes first, alone.")
+    ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option("--max-failures", metavar="N", min=0, help="Leave the rest alone when more than N have failed."),
+    ] = None,
     output: Annotated[
         Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
     ] = "text",
@@ -68,6 +82,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
     time = time_of(now)
     stop_on_errors(context, time)
     run = EstateRun(context, time)
+    size = batch_size(batch)
     saved = None if planfile is None else _agreed(run, planfile, limit)
     names = wanted_hosts(context.estate, names_of(limit) if saved is None else saved.hosts)
     managed = managed_hosts(context.estate, names)
@@ -88,8 +103,27 @@ def apply(  # noqa: PLR0913 - one parameter an option
                 say("nothing was changed")
                 raise typer.Exit(1)
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
-        applied = apply_session(run, session, changed, say)
-    _finish(made, applied, output)
+        stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
+        applied = apply_session(run, session, stages.batches, say)
+        stages.finish(run.failures)
+    if stages.halted is not None:
+        _say_how_to_resume(stages, applied)
+    _finish(made, applied, output, halted=stages.halted)
+
+
+def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None) -> RolloutStages:
+    """Look at the gateways that change as agents do, to compare with afterwards."""
+    gate = HealthGate(run.context, run.now, say)
+    gate.before(name for batch in wanted for name in batch.hosts)
+    run.stages = RolloutStages(wanted, gate.faults, max_failures)
+    return run.stages
+
+
+def _say_how_to_resume(stages: RolloutStages, applied: tuple[AppliedHost, ...]) -> None:
+    say_error(f"stopped: {stages.halted}")
+    left = [host.name for host in applied if not host.succeeded]
+    if left:
+        say(f"When it is mended, go on with: cemops apply --limit {','.join(left)}")
 
 
 def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPlan:
@@ -145,7 +179,7 @@ def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
     return f"Applied: {', '.join(f'{number} {what}' for what, number in counts.items() if number)}."
 
 
-def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
+def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str, *, halted: str | None) -> None:
     failed = [host for host in applied if not host.succeeded]
     refused = [host for host in applied if host.refused]
     if output == "json":
@@ -154,9 +188,10 @@ def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
             {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
             for host in applied
         ]
+        document["halted"] = halted
         typer.echo(json.dumps(document, indent=2))
     elif applied:
         typer.echo(_outcome(made, applied))
     if refused and len(refused) == len(failed) and not made.has_failures:
         raise typer.Exit(RefusedError.exit_code)
-    raise typer.Exit(1 if failed or made.has_failures else 0)
+    raise typer.Exit(1 if failed or made.has_failures or halted is not None else 0)

@@ -12,8 +12,10 @@ from pyinfra.api.state import State, StateStage
 
 from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.host_order import keep_order
 from cemops.execution.operations import OPERATIONS, use_run
 from cemops.execution.session import Session
+from cemops.planning.batches import Batch
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,23 @@ def settle_session(run: EstateRun, session: Session, report: Callable[[str], Non
 
 
 def apply_session(
-    run: EstateRun, session: Session, names: Sequence[str], report: Callable[[str], None]
+    run: EstateRun, session: Session, wanted: Sequence[Batch], report: Callable[[str], None]
 ) -> tuple[AppliedHost, ...]:
-    """Apply the named hosts of a session, one after another; ``report`` takes lines of progress."""
+    """Apply batch after batch, in each one machine after another; ``report`` takes lines of progress."""
     state = session.state
-    hosts = [host for host in session.hosts if host.name in set(names)]
+    found = {host.name: host for host in session.hosts}
+    hosts = [found[name] for batch in wanted for name in batch.hosts if name in found]
     if not hosts:
         return ()
     use_run(state, run)
     run.logged.update(host.name for host in hosts)  # the plan was shown already
     run.say = lambda host, sentence: report(f"{host}: {sentence}")
     state.set_stage(StateStage.Prepare)
-    for deploy, operation in OPERATIONS.items():
-        managed = [host for host in hosts if host.data.get("cemops_deploy") == deploy]
-        if managed:
-            add_op(state, operation, name=deploy, _serial=True, host=managed)
+    # pyinfra takes the operations of a run for one, whatever their names: the hosts' order makes that of the batches.
+    keep_order(state.inventory, [host.name for host in hosts])
+    for batch in wanted:
+        together = [found[name] for name in batch.hosts if name in found]
+        add_op(state, OPERATIONS[batch.deploy], name="apply", _serial=True, host=together)
     state.set_stage(StateStage.Execute)
     _run(state)
     return tuple(

@@ -22,6 +22,7 @@ from cemops.errors import CemopsError, HostError, RefusedError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
+from cemops.execution.rollout_stages import RolloutStages
 from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import MachinePlan
 from cemops.planning.saved_plan import PlannedChange, uncovered
@@ -40,6 +41,8 @@ class EstateRun:
     """Names of the machines whose agents the operator has agreed to cut off."""
     agreed: Mapping[str, Sequence[PlannedChange]] | None = None
     """By host, the changes of the plan file that is applied: no other is made. None without a plan file."""
+    stages: RolloutStages | None = None
+    """The batches of a staged rollout; None where machines go one after another without gates (stock pyinfra)."""
     stopped_by: dict[str, str] = field(default_factory=dict)
     """By deploy, the machine that was rolled back: the rest of that deploy is left alone."""
     observations: dict[str, Observation] = field(default_factory=dict)

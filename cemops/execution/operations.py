@@ -134,6 +134,8 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     _log_plan(run, host, plan, diff=False)
     if plan.is_empty and not plan.errors:
         return
+    if run.stages is not None:
+        run.stages.admit(host.name, run.failures)
     run.guard(host, plan)
     run.observe(host, fresh=True)
     for step in run.kind(host.name).steps(run, host):

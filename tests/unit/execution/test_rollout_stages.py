@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from cemops.errors import HostError
+from cemops.execution.rollout_stages import RolloutStages
+from cemops.planning.batches import Batch
+
+BATCHES = (Batch("gateway", ("gw1",)), Batch("gateway", ("gw2", "gw3")), Batch("gateway", ("gw4",)))
+
+
+class Gate:
+    """Remembers what it was asked, and finds faults after one machine."""
+
+    def __init__(self, bad: str = "") -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._bad = bad
+
+    def __call__(self, names: Sequence[str]) -> tuple[str, ...]:
+        self.asked.append(tuple(names))
+        return (f"{self._bad}: no tunnel",) if self._bad in names else ()
+
+
+def test_each_gate_is_asked_once_before_the_next_batch_and_at_the_end() -> None:
+    gate = Gate()
+    stages = RolloutStages(BATCHES, gate)
+
+    stages.admit("gw1", ())
+    assert gate.asked == []
+    stages.admit("gw2", ())
+    stages.admit("gw3", ())
+    assert gate.asked == [("gw1",)]
+    stages.admit("gw4", ())
+    stages.finish(())
+    assert gate.asked == [("gw1",), ("gw2", "gw3"), ("gw4",)]
+    assert stages.halted is None
+
+
+def test_a_failed_gate_leaves_the_rest_alone_and_names_what_failed() -> None:
+    stages = RolloutStages(BATCHES, Gate("gw1"))
+    stages.admit("gw1", ())
+
+    for name in ("gw2", "gw3", "gw4"):
+        with pytest.raises(HostError, match="gate after gw1 failed: gw1: no tunnel"):
+            stages.admit(name, ())
+
+
+def test_a_gate_that_fails_at_the_end_is_told() -> None:
+    stages = RolloutStages(BATCHES[:1], Gate("gw1"))
+    stages.admit("gw1", ())
+    stages.finish(())
+
+    assert stages.halted is not None
+
+
+def test_a_machine_that_failed_is_not_looked_at_again() -> None:
+    gate = Gate("gw1")
+    stages = RolloutStages(BATCHES, gate)
+    stages.admit("gw2", ("gw1",))
+
+    assert gate.asked == [()]
+
+
+def test_too_many_failures_leave_the_rest_alone() -> None:
+    stages = RolloutStages(BATCHES, Gate(), max_failures=1)
+    stages.admit("gw2", ("gw1",))
+
+    with pytest.raises(HostError, match="more than --max-failures 1"):
+        stages.admit("gw4", ("gw1", "gw2"))
+
+
+def test_without_a_bound_failures_of_others_touch_nobody() -> None:
+    RolloutStages(BATCHES, Gate()).admit("gw4", ("gw1", "gw2", "gw3"))
+
+
+def test_a_machine_of_no_batch_is_let_through_until_the_rollout_halts() -> None:
+    stages = RolloutStages(BATCHES, Gate("gw1"))
+    stages.admit("other", ())
+    stages.finish(())
+
+    with pytest.raises(HostError):
+        stages.admit("other", ())

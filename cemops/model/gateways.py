@@ -127,7 +127,7 @@ class Service(Section):
     account: AccountName | None = LINUX_ACCOUNT
     """Account that it runs as (``LocalService`` on Windows, IG-07); null: the one that cemops logs on as."""
     auto_refresh: Flag = False
-    """The vendor's gateway fetches a changed NS certificate by itself (IG-14); not used yet."""
+    """The vendor's gateway fetches a changed NS certificate by itself (IG-14): a step for its manager."""
 
 
 class StatusReport(Section):

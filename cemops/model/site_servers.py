@@ -72,7 +72,8 @@ class PackageService(Section):
     constrained: Flag = False
     """Constrained ones never download from the NS (SS-07); not used yet."""
     codebases: tuple[Codebase, ...] = ("https",)
-    """How packages are published; agents on the Internet need ``https`` (SS-06); not used yet."""
+    """How packages are published; agents on the Internet need ``https`` (SS-06). With ``unc`` the firewall leaves rules
+    for SMB alone."""
 
 
 class SiteServer(Section):
@@ -87,9 +88,9 @@ class SiteServer(Section):
     version: ItmsVersion | None = None
     """Version of ITMS, for example ``8.6 RU2`` (not used yet)."""
     services: tuple[SiteService, ...] = ("package",)
-    """``package``, ``task`` or both (not used yet)."""
+    """``package``, ``task`` or both; with ``task`` the firewall leaves rules for its ports alone (PT-05)."""
     package_service: PackageService = PackageService()
-    """Its package service, where it has one (not used yet)."""
+    """Its package service, where it has one."""
     firewall: ServerFirewall = ServerFirewall()
     """Its Windows firewall."""
     connection: Connection | None = None

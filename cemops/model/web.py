@@ -34,7 +34,7 @@ class ConsoleSite(Section):
     port: Port = CONSOLE_SITE_PORT
     """HTTPS port (PT-04)."""
     require_https: Flag = True
-    """Refuse plain HTTP (NS-03); not used yet."""
+    """Agents use no plain HTTP (NS-03): the firewall opens no port for it. The setting itself is the platform's."""
     certificate: CertificateSource | None = None
     """Certificate of the HTTPS binding; left as it is where none is declared."""
 

@@ -161,6 +161,7 @@ function Test-Port([int]$port) {
 }
 
 # -X keeps httpd in one process, which can be ended whole. The port must be free before, or somebody else's answer would count.
+# httpd opens its port before it looks at keys and certificates: one that ends over them answers for a moment, too.
 function Invoke-HttpdRehearsalLeaf($program, $configuration, $port, $seconds) {
     if (Test-Port $port) { return [ordered]@{ code = 1; text = "port $port is in use" } }
     $started = Start-Program $program "-X -f $(Get-QuotedPath $configuration)"
@@ -168,7 +169,8 @@ function Invoke-HttpdRehearsalLeaf($program, $configuration, $port, $seconds) {
     $end = [DateTime]::UtcNow.AddSeconds($seconds)
     try {
         while ($code -ne 0 -and -not $started.process.HasExited -and [DateTime]::UtcNow -lt $end) {
-            if (Test-Port $port) { $code = 0 } else { [Threading.Thread]::Sleep(200) }
+            if (-not (Test-Port $port)) { [Threading.Thread]::Sleep(200); continue }
+            if (-not $started.process.WaitForExit(2000) -and (Test-Port $port)) { $code = 0 }
         }
     } finally { $text = Stop-Program $started }
     return [ordered]@{ code = $code; text = $text }

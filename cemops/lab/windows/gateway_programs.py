@@ -29,6 +29,7 @@ from cemops.lab.windows.native_programs import Ran
 HTTPD_FILE = "httpd.json"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+STEADY_SECONDS = 1.0
 POLL_SECONDS = 0.02
 CHILDREN = ("nobody", "nogroup")
 """Whom root's httpd runs its children as; Windows has the service's account for all of it."""
@@ -89,7 +90,7 @@ class GatewayPrograms:
         process = self._spawn(configuration)
         write_file(self._folder / "service.pid", str(process.pid), 0o644)
         self._process = process
-        if not self._listens(process, self._settings.configuration, START_SECONDS):
+        if not (self._listens(process, self._settings.configuration, START_SECONDS) and _stays(process)):
             said = self._output("live")
             self._end_known()
             raise LeafError(f"service {service} did not start: {said}", hresult=0x8007042B)
@@ -131,7 +132,8 @@ class GatewayPrograms:
         end = time.monotonic() + seconds
         answered = False
         while not answered and process.poll() is None and time.monotonic() < end:
-            answered = _answers("127.0.0.1", port)
+            # The port is open before httpd looks at keys and certificates, over which it may end.
+            answered = _answers("127.0.0.1", port) and _stays(process) and _answers("127.0.0.1", port)
             time.sleep(POLL_SECONDS)
         _end(process)
         return Ran(0 if answered else 1, self._output("rehearsal"))
@@ -255,6 +257,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _stays(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(STEADY_SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def _answers(address: str, port: int) -> bool:

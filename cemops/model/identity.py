@@ -200,7 +200,7 @@ def parse_secret_reference(value: object) -> str:
     if isinstance(value, str) and _is_reference(value):
         return value
     raise ValueError(
-        "this is no reference to a secret (the value is not shown): write env:NAME, file:PATH or"
+        "this is no reference to a secret (the value is not shown): write env:NAME, file:PATH (no .. in it) or"
         " keyring:SERVICE/USER;"
         " a secret itself has no place in this file, so change it if it stood here"
     )

@@ -12,7 +12,16 @@ import typer
 
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import progress, say, say_error
-from cemops.cli.options import EstateOption, LimitOption, NoColorOption, NowOption, context_of, names_of, time_of
+from cemops.cli.options import (
+    EstateOption,
+    LimitOption,
+    NoColorOption,
+    NowOption,
+    context_of,
+    names_of,
+    reason_of,
+    time_of,
+)
 from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
 from cemops.execution.applying_run import AppliedHost, apply_session, settle_session
@@ -23,7 +32,6 @@ from cemops.execution.planning_run import managed_hosts, plan_session, wanted_ho
 from cemops.execution.rollout_stages import RolloutStages
 from cemops.execution.session import Session, connected
 from cemops.planning.batches import Batch, batch_size, batches
-from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.saved_plan import SavedPlan, compare, staleness
 from cemops.rendering.plan_json import plan_document
@@ -55,6 +63,10 @@ def apply(  # noqa: PLR0913 - one parameter an option
             "--accept-lockout", metavar="N", min=1, help="Cut off what the plan lists, N being its number of lines."
         ),
     ] = None,
+    override_window: Annotated[
+        str | None,
+        typer.Option("--override-window", metavar="REASON", help="Change outside the change windows; recorded."),
+    ] = None,
     batch: Annotated[
         str,
         typer.Option("--batch", metavar="N|N%", help="How many machines of a kind go before their health is checked."),
@@ -81,14 +93,15 @@ def apply(  # noqa: PLR0913 - one parameter an option
     context = context_of(estate)
     time = time_of(now)
     stop_on_errors(context, time)
-    run = EstateRun(context, time)
+    run = EstateRun(context, time, window_override=reason_of(override_window))
     size = batch_size(batch)
     saved = None if planfile is None else _agreed(run, planfile, limit)
     names = wanted_hosts(context.estate, names_of(limit) if saved is None else saved.hosts)
     managed = managed_hosts(context.estate, names)
     if not yes and not sys.stdin.isatty():
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
-    with connected(context, managed, lambda _: None) as session:
+    run.recorder.complain = say_error
+    with run.recorder.holding("cemops apply"), connected(context, managed, lambda _: None) as session:
         with progress("Observing", len(managed)) as lines:
             made = plan_session(run, session, names, lines.done)
         if saved is None and _settled(run, session):
@@ -102,6 +115,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
             if not yes and not typer.confirm("Apply these changes?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
+        run.recorder.plan = made
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
@@ -115,7 +129,7 @@ def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None)
     """Look at the gateways that change as agents do, to compare with afterwards."""
     gate = HealthGate(run.context, run.now, say)
     gate.before(name for batch in wanted for name in batch.hosts)
-    run.stages = RolloutStages(wanted, gate.faults, max_failures)
+    run.stages = RolloutStages(wanted, gate.faults, max_failures, closed=run.closed)
     return run.stages
 
 
@@ -150,12 +164,12 @@ def _hold_to(saved: SavedPlan, made: Plan) -> None:
 
 def _settled(run: EstateRun, session: Session) -> bool:
     """Settle first what an earlier apply left: only then it is known what serves, and who would be cut off."""
-    return closed_sentence(run.context.estate.change_windows, run.now) is None and settle_session(run, session, say)
+    return run.closed() is None and settle_session(run, session, say)
 
 
 def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
     """Refuse (3) before anything is touched; the operation asks the same guards again for each host."""
-    closed = closed_sentence(run.context.estate.change_windows, run.now)
+    closed = run.closed()
     if closed:
         raise RefusedError(f"{closed}. Nothing was changed.")
     if made.cut_off and accept_lockout != len(made.cut_off):

@@ -52,6 +52,13 @@ def names_of(limit: list[str] | None) -> tuple[str, ...]:
     return names
 
 
+def reason_of(text: str | None) -> str | None:
+    """Return why a change window is overridden. Raises UsageError where nothing is said."""
+    if text is not None and not text.strip():
+        raise UsageError("--override-window needs a reason: it is recorded, and somebody will read it")
+    return None if text is None else text.strip()
+
+
 def time_of(now: str | None) -> datetime:
     """Return the time to judge by (aware, UTC). Raises UsageError where the text is no time."""
     if now is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +19,12 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, RefusedError
+from cemops.execution.apply_recorder import ApplyRecorder
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
 from cemops.execution.rollout_stages import RolloutStages
-from cemops.planning.change_window import closed_sentence
+from cemops.planning.change_window import closed_sentence, closing
 from cemops.planning.changes import MachinePlan
 from cemops.planning.saved_plan import PlannedChange, uncovered
 
@@ -39,6 +40,8 @@ class EstateRun:
     now: datetime
     lockout_accepted: frozenset[str] = frozenset()
     """Names of the machines whose agents the operator has agreed to cut off."""
+    window_override: str | None = None
+    """Why change windows do not hold this time (``--override-window``); recorded."""
     agreed: Mapping[str, Sequence[PlannedChange]] | None = None
     """By host, the changes of the plan file that is applied: no other is made. None without a plan file."""
     stages: RolloutStages | None = None
@@ -54,7 +57,13 @@ class EstateRun:
     changed: set[str] = field(default_factory=set)
     """Hosts whose turn has come: no other host's turn observes them again."""
     logged: set[str] = field(default_factory=set)
+    _begun: float = field(default_factory=time.monotonic)
     refusals: list[RefusedError] = field(default_factory=list)
+
+    @cached_property
+    def recorder(self) -> ApplyRecorder:
+        """The lock and the record of what this run changes."""
+        return ApplyRecorder(self.context)
 
     def kind(self, name: str) -> MachineKind:
         """Return how cemops deals with a machine. Raises CemopsError for one that no deploy manages."""
@@ -80,6 +89,10 @@ class EstateRun:
         missing = [host for host in hosts if host.name not in known]
         gevent.joinall([gevent.spawn(self._observe_quietly, host) for host in missing])
 
+    def forget_all(self) -> None:
+        """Drop what is known of the hosts that this run has not changed: somebody else may have, meanwhile."""
+        self.observations = {name: seen for name, seen in self.observations.items() if name in self.changed}
+
     def forget(self, host: Host) -> None:
         """Drop what is known of a host: it was changed."""
         self.observations.pop(host.name, None)
@@ -94,13 +107,17 @@ class EstateRun:
         return self.kind(name).plan(self, name, observed)
 
     def guard(self, host: Host, plan: MachinePlan) -> None:
-        """Raise RefusedError where this host may not be changed now, HostError where its plan has errors."""
+        """Raise RefusedError where this host may not be changed now, HostError where its plan has errors.
+
+        What is let through is recorded, once the apply has begun: nothing is done without.
+        """
         stopper = self.stopped_by.get(self.kind(host.name).deploy)
         if stopper is not None:
             raise HostError(host.name, f"left alone, because {stopper} was rolled back; see why, then run apply again")
         if plan.errors:
             raise HostError(host.name, "; ".join(plan.errors))
-        closed = closed_sentence(self.context.estate.change_windows, self.now)
+        # A batch that began in the window is finished.
+        closed = None if self.stages is not None and self.stages.has_begun(host.name) else self.closed()
         if closed:
             raise RefusedError(f"{host.name}: {closed}. Nothing was changed; run `cemops apply` then.")
         if plan.refusals:
@@ -116,6 +133,24 @@ class EstateRun:
                 "Give agents the new certificate first and wait (CE-05), or, knowing what it does, run `cemops "
                 "apply --accept-lockout N`, N being the number of lines that `cemops plan` lists as cut off."
             )
+        self.recorder.note(host.name, plan.changes)
+
+    def closed(self) -> str | None:
+        """Say why nothing may be changed now, None where it may: a window is open, or its override was given."""
+        if self.window_override is not None:
+            return None
+        return closed_sentence(self.context.estate.change_windows, self.now + self._elapsed())
+
+    def closes_in(self) -> timedelta | None:
+        """Return how long changes are still allowed; None without an end."""
+        if self.window_override is not None:
+            return None
+        now = self.now + self._elapsed()
+        end = closing(self.context.estate.change_windows, now)
+        return None if end is None else end - now
+
+    def _elapsed(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self._begun)
 
     @cached_property
     def _kinds(self) -> dict[str, MachineKind]:

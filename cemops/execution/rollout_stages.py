@@ -6,7 +6,7 @@ Asked by the operations before each machine, so that the order and the stops hol
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cemops.errors import HostError
 from cemops.planning.batches import Batch
@@ -22,8 +22,13 @@ class RolloutStages:
     batches: Sequence[Batch]
     faults: Callable[[Sequence[str]], tuple[str, ...]]
     max_failures: int | None = None
+    closed: Callable[[], str | None] = lambda: None
+    """Why no further batch may begin (the change window has closed); None where one may."""
+    fits: Callable[[Batch], str | None] = lambda _: None
+    """Why a batch would not be done before the window closes, by recorded durations; None where it would be."""
     halted: str | None = None
     """Why the rest is left alone."""
+    _begun: set[int] = field(default_factory=set)
     _passed: int = 0
     """Batches whose gate was asked."""
 
@@ -32,12 +37,24 @@ class RolloutStages:
         index = next((at for at, batch in enumerate(self.batches) if name in batch.hosts), None)
         if index is not None:
             self._look(index, failed)
+            self._begin(index)
         if self.halted is not None:
             raise HostError(name, f"left alone: {self.halted}")
+
+    def _begin(self, index: int) -> None:
+        if self.halted is None and index not in self._begun:
+            self._begun.add(index)
+            reason = self.closed() or self.fits(self.batches[index])
+            # A batch that has begun is finished: half of one is the state that nobody has tried.
+            self.halted = f"{reason}; the batch was not begun" if reason else None
 
     def finish(self, failed: Collection[str]) -> None:
         """Ask the gates that are left, when the last machine is done."""
         self._look(len(self.batches), failed)
+
+    def has_begun(self, name: str) -> bool:
+        """Tell whether a machine's batch was let through."""
+        return self.halted is None and any(name in self.batches[index].hosts for index in self._begun)
 
     def untouched(self, done: Collection[str]) -> tuple[str, ...]:
         """Return the machines that were never let through, in order."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cemops.model.change_control import ChangeWindow
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONGEST = timedelta(days=31)
+"""Windows that follow each other without a gap for so long are as good as always open."""
 _HORIZON_DAYS = 8
 """A window that opens on one day of the week opens within this many days."""
 
@@ -40,6 +42,27 @@ def next_opening(windows: Sequence[ChangeWindow], now: datetime) -> tuple[str, d
     start, name = openings[0]
     zone = next(ZoneInfo(window.timezone) for window in windows if window.name == name)
     return name, start.astimezone(zone)
+
+
+def closing(windows: Sequence[ChangeWindow], now: datetime) -> datetime | None:
+    """Return when the time in which changes are allowed ends (UTC); None where it has no end, or has ended.
+
+    Windows that overlap, or follow each other without a gap, are one time.
+    """
+    end: datetime | None = None
+    if not windows:
+        return None
+    while True:
+        at = now if end is None else end
+        ends = [
+            start + timedelta(minutes=window.duration_minutes)
+            for window in windows
+            for start in _starts(window, at)
+            if start <= at < start + timedelta(minutes=window.duration_minutes)
+        ]
+        if not ends or (end is not None and end - now > _LONGEST):
+            return end
+        end = max(ends)
 
 
 def closed_sentence(windows: Sequence[ChangeWindow], now: datetime) -> str | None:

@@ -82,3 +82,23 @@ def test_a_machine_of_no_batch_is_let_through_until_the_rollout_halts() -> None:
 
     with pytest.raises(HostError):
         stages.admit("other", ())
+
+
+def test_no_batch_begins_when_the_window_has_closed_but_one_that_began_is_finished() -> None:
+    open_now = [None, None, "outside the change windows"]
+    stages = RolloutStages(BATCHES, Gate(), closed=lambda: open_now.pop(0))
+
+    stages.admit("gw1", ())
+    stages.admit("gw2", ())
+    stages.admit("gw3", ())
+    assert stages.has_begun("gw3")
+    with pytest.raises(HostError, match="outside the change windows; the batch was not begun"):
+        stages.admit("gw4", ())
+
+
+def test_no_batch_begins_that_would_not_be_done_in_time() -> None:
+    stages = RolloutStages(BATCHES, Gate(), fits=lambda batch: "too long" if len(batch.hosts) > 1 else None)
+
+    stages.admit("gw1", ())
+    with pytest.raises(HostError, match="too long; the batch was not begun"):
+        stages.admit("gw2", ())

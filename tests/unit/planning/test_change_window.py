@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cemops.model.change_control import ChangeWindow
-from cemops.planning.change_window import closed_sentence, is_open, next_opening
+from cemops.planning.change_window import closed_sentence, closing, is_open, next_opening
 
 
 def window(**changes: Any) -> ChangeWindow:
@@ -73,3 +73,46 @@ def test_duration_is_real_time_through_a_daylight_saving_switch(day: str) -> Non
 def test_start_in_the_skipped_hour_opens_all_the_same() -> None:
     skipped = window(start="03:30", duration_minutes=60)  # Tallinn skips 03:00-04:00 on 2026-03-29
     assert is_open((skipped,), at("2026-03-29T04:45:00+03:00"))
+
+
+def test_a_window_closes_when_its_minutes_are_over() -> None:
+    assert closing((window(),), at("2026-11-22T03:00:00+02:00")) == at("2026-11-22T06:00:00+02:00")
+
+
+def test_nothing_closes_where_nothing_is_open_or_nothing_is_declared() -> None:
+    assert closing((window(),), at("2026-11-22T06:00:00+02:00")) is None
+    assert closing((), at("2026-11-22T03:00:00+02:00")) is None
+
+
+def test_windows_that_overlap_or_follow_each_other_close_together() -> None:
+    early = window(name="early", start="01:00", duration_minutes=120)
+    late = window(name="late", start="06:00", duration_minutes=30)
+
+    assert closing((early, window(), late), at("2026-11-22T01:30:00+02:00")) == at("2026-11-22T06:30:00+02:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        # 29 March 2026: 03:00 becomes 04:00; four hours of real time from 02:00 end at 07:00 by the clock.
+        ("2026-03-29T02:30:00+02:00", "2026-03-29T07:00:00+03:00"),
+        # 25 October 2026: 04:00 becomes 03:00; they end at 05:00.
+        ("2026-10-25T02:30:00+03:00", "2026-10-25T05:00:00+02:00"),
+    ],
+)
+def test_a_window_closes_after_real_time_through_a_switch(now: str, end: str) -> None:
+    assert closing((window(),), at(now)) == at(end)
+
+
+def test_a_window_of_a_leap_day_opens_and_closes_on_it() -> None:
+    leap = window(days=["tue"], start="23:30", duration_minutes=60)  # 29 February 2028 is a Tuesday
+
+    assert closing((leap,), at("2028-02-29T23:45:00+02:00")) == at("2028-03-01T00:30:00+02:00")
+
+
+def test_a_window_that_never_closes_has_some_end_far_away() -> None:
+    always = window(days=["mon", "tue", "wed", "thu", "fri", "sat", "sun"], start="00:00", duration_minutes=1440)
+    end = closing((always,), at("2026-11-22T12:00:00+02:00"))
+
+    assert end is not None
+    assert end - at("2026-11-22T12:00:00+02:00") > timedelta(days=31)

@@ -11,7 +11,7 @@ from tests.functional.windows.windows_site import CEM_PORT, WindowsSite
 
 pytestmark = pytest.mark.slow
 
-SUNDAY_NIGHT = {"name": "sunday-night", "days": ["sun"], "start": "02:00", "duration_minutes": 240, "timezone": "UTC"}
+SUNDAY_NIGHT = {"name": "sunday-night", "days": ["sun"], "start": "22:00", "duration_minutes": 240, "timezone": "UTC"}
 MONDAY_NOON = "2026-11-23T12:00:00Z"
 
 
@@ -27,7 +27,7 @@ def site(tmp_path: Path) -> Iterator[WindowsSite]:
 def test_apply_outside_the_windows_is_refused_names_the_next_and_passes_with_a_reason(site: WindowsSite) -> None:
     refused = site.apply("--now", MONDAY_NOON)
     assert refused.returncode == 3
-    assert "sunday-night, opens on Sunday 2026-11-29 02:00" in refused.stderr
+    assert "sunday-night, opens on Sunday 2026-11-29 22:00" in refused.stderr
     assert site.presented("ps1", CEM_PORT) is None
 
     assert site.apply("--now", MONDAY_NOON, "--override-window", " ").returncode == 64

@@ -23,11 +23,6 @@ class LeafError(Exception):
         }
 
 
-def access_denied(what: str) -> LeafError:
-    """Windows' UnauthorizedAccessException."""
-    return LeafError(f"Access to {what} is denied.", kind="System.UnauthorizedAccessException", hresult=0x80070005)
-
-
 def no_such_store(store: str) -> LeafError:
     """What opening a missing certificate store for reading gives: ERROR_FILE_NOT_FOUND."""
     return LeafError(

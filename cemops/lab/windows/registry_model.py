@@ -14,7 +14,6 @@ from cemops.lab.windows.leaf_error import LeafError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("String", "ExpandString", "MultiString", "DWord", "QWord", "Binary", "None")
 VIEWS = ("64", "32")
 RegistryData = str | int | list[str]
 """The data of a value as on the wire: text, number, list of texts, base64 for octets."""

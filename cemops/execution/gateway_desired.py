@@ -25,6 +25,7 @@ from cemops.planning.release import RELEASE_FOLDER
 from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import gateway_sizing
 from cemops.rendering.gateway_httpd import ADDRESSES_OF_THE_MACHINE_ITSELF, HttpdInputs, render_httpd_conf
+from cemops.rendering.gateway_rehearsal import RehearsalPlace, rehearsed_conf
 from cemops.rendering.gateway_unit import GatewayUnitInputs, render_gateway_unit
 
 REHEARSAL_CONNECTIONS = 20
@@ -34,15 +35,16 @@ _CRL_END = "-----END X509 CRL-----"
 
 def live_trust(observed: ObservedGateway) -> LiveTrust:
     """Read the certificates and CRLs of the live release. What cannot be read (a damaged file) counts as absent."""
-    authorities = _certificates(observed.live_files.get(CLIENT_CA))
+    authorities = certificates_in(observed.live_files.get(CLIENT_CA))
     found = observed.certificate
-    leaf = _certificates(found.pem if found else None)[:1]
+    leaf = certificates_in(found.pem if found else None)[:1]
     certificate = leaf[0] if leaf else None
     matches = certificate is not None and found is not None and found.key_public_sha256 == certificate.public_key_sha256
-    return LiveTrust(authorities, _crls(observed.live_files.get(CLIENT_CRL), authorities), certificate, matches)
+    return LiveTrust(authorities, crls_in(observed.live_files.get(CLIENT_CRL), authorities), certificate, matches)
 
 
-def _certificates(pem: str | None) -> tuple[CertificateFacts, ...]:
+def certificates_in(pem: str | None) -> tuple[CertificateFacts, ...]:
+    """Read the certificates of a PEM text; none where it is missing or damaged."""
     if not pem:
         return ()
     try:
@@ -51,7 +53,8 @@ def _certificates(pem: str | None) -> tuple[CertificateFacts, ...]:
         return ()
 
 
-def _crls(pem: str | None, authorities: Sequence[CertificateFacts]) -> tuple[CrlFacts, ...]:
+def crls_in(pem: str | None, authorities: Sequence[CertificateFacts]) -> tuple[CrlFacts, ...]:
+    """Read the CRLs of a PEM text; none where it is missing or damaged."""
     if not pem:
         return ()
     try:
@@ -66,6 +69,18 @@ def desired_gateway(
 ) -> DesiredGateway:
     """Compose the desired state of one gateway. Generates nothing; raises PkiError or SecretError."""
     materials = gateway_materials(context.estate, context.folder, gateway, context.secrets, now)
+    return composed(context, materials, gateway, observed, live, now)
+
+
+def composed(  # noqa: PLR0913, PLR0917 - the estate's side, then the host's, then when
+    context: EstateContext,
+    materials: GatewayMaterials,
+    gateway: Gateway,
+    observed: ObservedGateway,
+    live: LiveTrust,
+    now: datetime,
+) -> DesiredGateway:
+    """Compose the desired state from these materials: PKI's, or a backup's."""
     choice = choose_certificate(materials.certificate, live.certificate, live.key_matches, gateway.fqdn, now)
     choice = _with_its_chain(choice, materials, observed)
     stem = _certificate_stem(gateway, choice, materials, observed)
@@ -92,7 +107,7 @@ def _with_its_chain(
     """Deliver a kept .pfx certificate anew where the intermediate certificates that go with it have changed."""
     if choice.action != "keep" or materials.certificate.kind != "pfx" or observed.certificate is None:
         return choice
-    served = [facts.sha256 for facts in _certificates(observed.certificate.pem)]
+    served = [facts.sha256 for facts in certificates_in(observed.certificate.pem)]
     wanted = [facts.sha256 for facts in (choice.facts, *materials.certificate.chain) if facts is not None]
     if served == wanted:
         return choice
@@ -118,15 +133,20 @@ def rehearsal_conf(
 ) -> str:
     """Render the rehearsal: the same template, on a loopback port, with its own pid file and logs."""
     gateway = desired.gateway
-    inputs = _httpd_inputs(context.estate, gateway, desired.materials, observed, desired.certificate_stem)
     folder = f"{gateway.root}/state/rehearsal"
     account = gateway.service.account if observed.uid == 0 else None
+    sizing = gateway_sizing(REHEARSAL_CONNECTIONS)
+    kept = desired.files.get(CONFIGURATION) if desired.restored else None
+    if kept is not None:
+        place = RehearsalPlace(f"127.0.0.1:{port}", folder, sizing, account, _group(account, observed))
+        return rehearsed_conf(kept, place).replace(RELEASE_FOLDER, release)
+    inputs = _httpd_inputs(context.estate, gateway, desired.materials, observed, desired.certificate_stem)
     rehearsed = replace(
         inputs,
         listen=(("127.0.0.1", port),),
         pid_file=f"{folder}/httpd.pid",
         log_dir=folder,
-        sizing=gateway_sizing(REHEARSAL_CONNECTIONS),
+        sizing=sizing,
         account=account,
         group=_group(account, observed),
     )

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError
+from cemops.execution.gateway_backup import BackupBeforeChange
 from cemops.execution.gateway_desired import desired_gateway, live_trust
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_settling import settle_pending
@@ -67,7 +69,7 @@ class GatewayKind:
         return False
 
     def steps(self, run: EstateRun, host: Host) -> Iterator[Step]:
-        """Settle what an earlier apply left, make what PKI has to make, then the transaction."""
+        """Settle what an earlier apply left, make what PKI has to make, back up (IG-11), then the transaction."""
         observed: ObservedGateway = run.observe(host).observed
         gateway = topology.gateway(run.context.estate, host.name)
         gateway_host = GatewayHost(host, gateway, observed.httpd.binary if observed.httpd else "httpd")
@@ -86,7 +88,10 @@ class GatewayKind:
         observed = run.observe(host).observed
         plan = self.plan(run, host.name, observed)
         run.guard(host, plan)
-        transaction = GatewayTransaction(run.context, gateway_host, plan, observed, report)
+        backup = BackupBeforeChange(run.context, gateway_host, observed, report)
+        if not plan.is_empty:
+            yield from backup.steps()
+        transaction = GatewayTransaction(run.context, gateway_host, plan, observed, report, self._key())
         for step in transaction.steps():
             run.forget(host)
             if transaction.switching:
@@ -94,6 +99,7 @@ class GatewayKind:
             yield step
         if run.stopped_by.get(self.deploy) == host.name:
             del run.stopped_by[self.deploy]
+        backup.prune()
 
     def digest(self, observed: ObservedGateway) -> str:
         """Return the digest of what matters; the host's clock and pids move by themselves."""
@@ -120,8 +126,15 @@ class GatewayKind:
         except GatewayStateError as error:
             raise CemopsError(str(error)) from None
 
+    def _key(self) -> SecretStr | None:
+        """Return the key to deliver, where it is not PKI's."""
+        return None
+
     def _prepare(self, run: EstateRun, host: Host) -> tuple[str, ...]:
         """Make what PKI has to make for this gateway; return sentences of what was made."""
+        return self._make_missing(run, host)
+
+    def _make_missing(self, run: EstateRun, host: Host, *, with_certificate: bool = True) -> tuple[str, ...]:
         live = live_trust(run.observe(host).observed)
         return make_missing(
             run.context.estate,
@@ -132,6 +145,7 @@ class GatewayKind:
             live.certificate,
             live_key_matches=live.key_matches,
             live_authorities=live.authorities,
+            with_certificate=with_certificate,
         )
 
 

@@ -11,7 +11,6 @@ Each step is one remote command at most. Steps raise CemopsError; the step that 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import random
 import secrets
 import time
@@ -19,11 +18,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pydantic import SecretStr
+
 from cemops.errors import HostError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_desired import rehearsal_conf
 from cemops.execution.gateway_host import TRANSACTION, GatewayHost
 from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
+from cemops.execution.kernel_endpoints import kernel_endpoints
 from cemops.execution.machine_kind import Step
 from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of
 from cemops.model import topology
@@ -54,6 +56,8 @@ class GatewayTransaction:
     plan: GatewayPlan
     observed: ObservedGateway
     report: Callable[[str], None]
+    key: SecretStr | None = None
+    """The key to deliver, where it is a backup's; else it is what PKI holds."""
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     rehearsed_targets: tuple[str, ...] = ()
     switching: bool = False
@@ -109,7 +113,7 @@ class GatewayTransaction:
                 payload.sha256,
                 owner or "",
                 account or "",
-                " ".join(self._endpoints()),
+                " ".join(kernel_endpoints(self.host.gateway.listen)),
                 release.name if release else "",
                 f"{stem}.crt",
                 f"{stem}.key",
@@ -238,7 +242,9 @@ class GatewayTransaction:
             return ("", "")
         if desired.choice.action == "keep" and found is not None:
             return (found.certificate_path, found.key_path)
-        key = gateway_key_pem(self.context.estate, self.context.folder, self.host.gateway, self.context.secrets)
+        key = self.key or gateway_key_pem(
+            self.context.estate, self.context.folder, self.host.gateway, self.context.secrets
+        )
         payload.add(f"tls/{desired.certificate_stem}.key", key.get_secret_value(), KEY_MODE)
         payload.add(f"tls/{desired.certificate_stem}.crt", desired.certificate_pem or "")
         return ("", "")
@@ -261,12 +267,6 @@ class GatewayTransaction:
                 self.report(f"{target.target} did not answer through the rehearsal: {target.detail}")
         self.rehearsed_targets = tuple(target.target for target in result.targets if target.opened)
 
-    def _endpoints(self) -> Iterator[str]:
-        """Yield the endpoints that no other program may hold."""
-        listen = self.host.gateway.listen
-        for address in listen.addresses:
-            yield f"{'*' if address == '*' else _kernel_hex(address)}:{listen.port:04X}"
-
     def _port_is_live(self) -> bool:
         port = str(self.host.gateway.listen.port)
         listens = (
@@ -288,9 +288,3 @@ class GatewayTransaction:
 def _colons(thumbprint: str) -> str:
     """Write a thumbprint as openssl prints it."""
     return ":".join(thumbprint[index : index + 2] for index in range(0, len(thumbprint), 2))
-
-
-def _kernel_hex(address: str) -> str:
-    """Write an address as /proc/net/tcp does: 32-bit words in the machine's (little-endian) order."""
-    packed = ipaddress.ip_address(address).packed
-    return "".join(packed[index : index + 4][::-1].hex() for index in range(0, len(packed), 4)).upper()

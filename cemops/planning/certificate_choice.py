@@ -4,7 +4,8 @@ The rules (DESIGN.md, Gateway on disk), in the order in which they are applied:
 
 1. ``self_signed`` and ``issued_by`` are satisfied by a live certificate that fits by name, key and validity,
    whoever made it: a lost ``pki/`` folder or a second operator never makes a new one.
-2. ``pfx`` and ``thumbprint`` declare one exact certificate: another live one is replaced.
+2. ``pfx`` and ``thumbprint`` declare one exact certificate, and so does a backup that is restored: another live one
+   is replaced.
 3. A live certificate that has run out, or whose key is not there, does not fit.
 4. Any change of a live thumbprint carries the warning ``agents-cut-off`` (CE-05); so does putting
    another one on a rebuilt gateway than it was last seen serving.
@@ -109,7 +110,9 @@ def choose_certificate(
     """
     situation = _Situation(material, live, live_key_matches, fqdn, now)
     if material.kind == "pfx":
-        return _choose_pfx(situation)
+        return _choose_exact(situation, _PFX)
+    if material.kind == "backup":
+        return _choose_exact(situation, _BACKUP)
     if material.kind == "thumbprint":
         return _choose_thumbprint(situation)
     return _choose_made(situation)
@@ -167,21 +170,39 @@ def _make(situation: _Situation, problems: tuple[str, ...]) -> CertificateChoice
     return CertificateChoice("replace", None, problems, warnings)
 
 
-def _choose_pfx(situation: _Situation) -> CertificateChoice:
-    declared = situation.material.facts
+@dataclass(frozen=True)
+class _ExactWords:
+    """How people are told of a certificate that is given with its key."""
+
+    empty: str
+    unfit: str
+    other: str
+
+
+_PFX = _ExactWords(
+    empty="the declared .pfx holds no certificate: export it again",
+    unfit="correct the fqdn, or declare a .pfx with a certificate that fits (CE-02)",
+    other="the estate declares another certificate, as .pfx",
+)
+_BACKUP = _ExactWords(
+    empty="the backup holds no certificate: name another backup",
+    unfit="leave certificates out of --parts, or name another backup (CE-02)",
+    other="the backup holds another certificate",
+)
+
+
+def _choose_exact(situation: _Situation, words: _ExactWords) -> CertificateChoice:
+    """Kinds ``pfx`` and ``backup``: this certificate and no other."""
+    kind, declared = situation.material.kind, situation.material.facts
     if declared is None:
-        return CertificateChoice("refuse", None, ("the declared .pfx holds no certificate: export it again",))
-    problems = fits(declared, situation.fqdn, situation.now, kind="pfx", issuer=None)
+        return CertificateChoice("refuse", None, (words.empty,))
+    problems = fits(declared, situation.fqdn, situation.now, kind=kind, issuer=None)
     if problems:
-        return CertificateChoice(
-            "refuse",
-            declared,
-            (*problems, "correct the fqdn, or declare a .pfx with a certificate that fits (CE-02)"),
-        )
+        return CertificateChoice("refuse", declared, (*problems, words.unfit))
     live = situation.live
     if live is not None and live.sha256 == declared.sha256 and situation.live_key_matches:
         return CertificateChoice("keep", live, (), _expiry_warnings(live, situation.now))
-    return _put(situation, declared, ("the estate declares another certificate, as .pfx",))
+    return _put(situation, declared, (words.other,))
 
 
 def _choose_thumbprint(situation: _Situation) -> CertificateChoice:

@@ -17,7 +17,8 @@ SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 """CE-02: extended key usage serverAuth (RFC 5280, 4.2.1.12)."""
 ANY_USAGE = "2.5.29.37.0"
 
-SourceKind = Literal["self_signed", "issued_by", "pfx", "thumbprint"]
+SourceKind = Literal["self_signed", "issued_by", "pfx", "thumbprint", "backup"]
+"""How a certificate is declared; ``backup``: it is restored from one (IG-11)."""
 
 
 def fits(

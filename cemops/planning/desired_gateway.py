@@ -39,3 +39,5 @@ class DesiredGateway:
     """Notification Servers of which no agent's certificate can be had: no tunnel can be opened as their agent."""
     on_loopback: bool = False
     """A lab: everything is on loopback, and names may resolve to it."""
+    restored: bool = False
+    """Whether the configuration is a backup's (IG-11), not rendered from the estate."""

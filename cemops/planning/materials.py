@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cemops.model.certificates import CertificateFacts, CrlFacts
+from cemops.planning.certificate_fitness import SourceKind
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class AuthorityMaterial:
 class GatewayCertificateMaterial:
     """The gateway's own certificate as the operator's side knows it (IG-06).
 
-    ``kind`` is the declared way. ``facts`` is what ``pki/`` (self_signed, issued_by) or the .pfx holds; None where
-    nothing is there yet. ``thumbprint`` is set for kind ``thumbprint`` alone: the live certificate must have it.
+    ``kind`` is the declared way. ``facts`` is what ``pki/`` (self_signed, issued_by), the .pfx or the backup holds;
+    None where nothing is there yet. ``thumbprint`` is set for kind ``thumbprint`` alone: the live one must have it.
     """
 
-    kind: Literal["self_signed", "issued_by", "pfx", "thumbprint"]
+    kind: SourceKind
     facts: CertificateFacts | None
     chain: tuple[CertificateFacts, ...] = ()
     """Intermediate certificates to send with it, leaf's issuer first."""

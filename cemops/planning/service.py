@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cemops.model.observed import ObservedGateway
@@ -41,6 +41,17 @@ def sizing_text(sizing: Sizing) -> str:
     """Return what httpd fixes at its start, as noted on the host: a reload ignores a change of it (AH00501)."""
     values = (sizing.server_limit, sizing.thread_limit, sizing.threads_per_child)
     return " ".join(f"{name}={value}" for name, value in zip(_SIZING_DIRECTIVES, values, strict=True))
+
+
+def sizing_of(configuration: str, otherwise: Sizing) -> Sizing:
+    """Return ``otherwise`` with what this configuration fixes at httpd's start, as far as it says so."""
+    values = dict(word.split("=") for word in _sizing_in(configuration).split())
+    server_limit, thread_limit, threads = (values[name] for name in _SIZING_DIRECTIVES)
+    if not (server_limit.isdecimal() and thread_limit.isdecimal() and threads.isdecimal()):
+        return otherwise
+    return replace(
+        otherwise, server_limit=int(server_limit), thread_limit=int(thread_limit), threads_per_child=int(threads)
+    )
 
 
 def plan_service(host: str, sizing: Sizing, observed: ObservedGateway, coming: Coming) -> ServicePlan:

@@ -12,6 +12,7 @@ case $verb in
     revert) do_revert "$@" ;;
     serve) do_serve "$@" ;;
     deadman) do_deadman "$@" ;;
+    backup) do_backup "$@" ;;
     *) failed "unknown verb $verb" ;;
 esac
 printf 'ok\n'

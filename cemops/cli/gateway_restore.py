@@ -1,0 +1,122 @@
+"""``cemops gateway restore``: bring a gateway back from its backup, in the same transaction as an apply."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cemops.cli.gateway_names import Name, gateway_of
+from cemops.cli.judging import stop_on_errors
+from cemops.cli.messages import say
+from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, time_of
+from cemops.cli.styled import show_plan
+from cemops.errors import RefusedError, UsageError
+from cemops.execution.applying_run import apply_session
+from cemops.execution.estate_run import EstateRun
+from cemops.execution.gateway_backup import read_backup
+from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringGateway
+from cemops.execution.planning_run import plan_session
+from cemops.execution.session import connected
+from cemops.planning.batches import Batch
+from cemops.planning.change_window import closed_sentence
+from cemops.planning.changes import HostStatus, Plan
+from cemops.rendering.plan_json import plan_document
+
+Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
+
+
+def restore(  # noqa: PLR0913 - one parameter an option
+    name: Name,
+    *,
+    estate: EstateOption = None,
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="FILE|latest", help="The backup: a file, or the latest one beside the estate."),
+    ] = "latest",
+    parts: Annotated[
+        str,
+        typer.Option(
+            "--parts",
+            metavar="PART,…",
+            help="certificates, client-cas, crls, configuration; the rest is today's estate.",
+        ),
+    ] = "all",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    accept_lockout: Annotated[
+        int | None,
+        typer.Option(
+            "--accept-lockout", metavar="N", min=1, help="Cut off what is listed, N being the number of lines."
+        ),
+    ] = None,
+    output: Output = "text",
+    now: NowOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """Bring a gateway back from a backup, onto its host or a new, empty one: agents know it by its thumbprint again.
+
+    It is staged, rehearsed, switched and checked from outside, as by apply. Exit code 0: done; 1: failed; 3: refused,
+    outside the change windows or because agents would be cut off; 64: without --yes and without a terminal.
+    """
+    context, time = context_of(estate), time_of(now)
+    gateway = gateway_of(context, name)
+    wanted = _parts(parts)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("restore asks before it changes anything, and there is no terminal: run it with --yes")
+    stop_on_errors(context, time)
+    stored = read_backup(context, gateway.name, None if source == "latest" else Path(source))
+    say(f"{name}: backup of {stored.created:%Y-%m-%d %H:%M:%S} UTC, thumbprint {stored.facts.sha1}")
+    run = RestoreRun(context, time, restoring=RestoringGateway(stored, wanted))
+    with connected(context, [name], lambda _: None) as session:
+        made = plan_session(run, session, [name], lambda _: None)
+        if output == "text":
+            show_plan(made, color=not no_color, brief=True)
+        if made.has_changes:
+            _pass_guards(run, made, accept_lockout)
+            if not yes and not typer.confirm("Restore this gateway?", err=True):
+                say("nothing was changed")
+                raise typer.Exit(1)
+        batches = [Batch("gateway", (host.host,)) for host in made.hosts if host.status is HostStatus.CHANGES]
+        applied = apply_session(run, session, batches, say)
+    failed = [host for host in applied if not host.succeeded]
+    if output == "json":
+        document = plan_document(made)
+        document["applied"] = [
+            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
+            for host in applied
+        ]
+        typer.echo(json.dumps(document, indent=2))
+    elif applied and not failed:
+        typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
+    if failed and all(host.refused for host in failed):
+        raise typer.Exit(RefusedError.exit_code)
+    raise typer.Exit(1 if failed or made.has_failures else 0)
+
+
+def _parts(text: str) -> frozenset[Part]:
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if names == {"all"}:
+        return WHOLE
+    unknown = sorted(names - set(Part))
+    if unknown or not names:
+        raise UsageError(
+            f"--parts {text!r} names {unknown[0] if unknown else 'nothing'}: write all, or some of {', '.join(Part)}"
+        )
+    return frozenset(Part(name) for name in names)
+
+
+def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
+    """Refuse (3) before anybody is asked; the operation asks the same guards again."""
+    closed = closed_sentence(run.context.estate.change_windows, run.now)
+    if closed:
+        raise RefusedError(f"{closed}. Nothing was changed.")
+    if made.cut_off and accept_lockout != len(made.cut_off):
+        listed = "\n".join(f"  {line}" for line in made.cut_off)
+        raise RefusedError(
+            f"this restore cuts agents off:\n{listed}\nLeave certificates out of --parts, or, knowing what it does, "
+            f"add --accept-lockout {len(made.cut_off)}. Nothing was changed."
+        )
+    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)

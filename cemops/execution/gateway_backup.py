@@ -1,0 +1,157 @@
+"""Backs gateways up while they serve (IG-11): one remote command reads what is live, one encrypted file holds it.
+
+The private key leaves the host inside that command's output alone, over SSH, and is encrypted in memory: it touches no
+disk of the operator's as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from cemops.errors import CemopsError, HostError, PkiError
+from cemops.execution.backup_folder import BACKUPS, BackupFolder
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.gateway_desired import live_trust
+from cemops.execution.gateway_host import GatewayHost
+from cemops.execution.machine_kind import Step
+from cemops.model.observed import ObservedGateway
+from cemops.pki.authorities import pki_passphrase
+from cemops.pki.folder import pki_folder
+from cemops.pki.gateway_backup import MOST_BYTES, MOST_FILE_BYTES, GatewayBackup, opened
+from cemops.pki.inspection import read_bounded
+from cemops.pki.keyed_certificate import read_encrypted_key
+from cemops.pki.sealed_file import Seal, SealedFile
+from cemops.planning.desired_gateway import CLIENT_CA, CONFIGURATION
+
+BACKUP_SECONDS = 120
+_FILE = "file:"
+
+
+@dataclass(frozen=True)
+class TakenBackup:
+    """A backup that was written, read back and found to be what was read from the host."""
+
+    file: Path
+    backup: GatewayBackup
+
+
+def backup_folder(context: EstateContext) -> BackupFolder:
+    """Return the folder of the estate's backups."""
+    return BackupFolder(context.folder / BACKUPS)
+
+
+@dataclass
+class BackupBeforeChange:
+    """The backup that is taken by itself before a gateway is touched, and the clearing away of old ones afterwards."""
+
+    context: EstateContext
+    host: GatewayHost
+    observed: ObservedGateway
+    report: Callable[[str], None]
+    file: Path | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the step, where the gateway has something that restoring it would bring back."""
+        if self._is_whole():
+            yield Step("back up what serves", self.take)
+        elif self.observed.root_exists:
+            self.report("nothing was backed up: no release is live that has everything, its key included")
+
+    def take(self) -> None:
+        """Back up; HostError where that fails, and the gateway is left alone."""
+        try:
+            seal = new_seal(self.context, [self.host.name])
+            self.file = take_backup(self.context, self.host, backup_folder(self.context), seal).file
+        except CemopsError as error:
+            unreachable = isinstance(error, HostError) and error.unreachable
+            reason = f"{self.host.name} could not be backed up, so nothing was touched: {error}"
+            raise HostError(self.host.name, reason, unreachable=unreachable) from None
+        self.report(f"backed up to {self.file}")
+
+    def prune(self) -> None:
+        """Clear old backups away; that one cannot be is no reason to call the apply failed."""
+        if self.file is None:
+            return
+        try:
+            backup_folder(self.context).prune(self.host.name, self.file)
+        except CemopsError as error:
+            self.report(f"old backups were not cleared away: {error}")
+
+    def _is_whole(self) -> bool:
+        live = live_trust(self.observed)
+        has_files = {CONFIGURATION, CLIENT_CA} <= set(self.observed.live_files)
+        return has_files and live.certificate is not None and live.key_matches
+
+
+def new_seal(context: EstateContext, gateways: Sequence[str]) -> Seal:
+    """Return a seal with ``pki.passphrase``, tried on the gateways' keys in the pki folder, where these are.
+
+    A backup that was sealed with a mistyped passphrase would be found out when it is needed. Raises PkiError, or
+    SecretError where it cannot be had.
+    """
+    passphrase = pki_passphrase(context.estate, context.secrets, "the backup of a gateway")
+    pki = pki_folder(context.estate, context.folder)
+    for name in gateways:
+        key = pki.gateway(name).key
+        if pki.has(key):
+            read_encrypted_key(key, passphrase)
+            break
+    return Seal.new(passphrase)
+
+
+def take_backup(context: EstateContext, host: GatewayHost, folder: BackupFolder, seal: Seal) -> TakenBackup:
+    """Back up one gateway: read, seal, write, read back. Raises CemopsError; the gateway is not touched."""
+    backup = read_from_host(context, host)
+    data = backup.sealed(seal)
+    file = folder.write(host.name, backup.created, data)
+    written = SealedFile.of(read_bounded(file, MOST_FILE_BYTES), str(file))
+    if opened(written, seal).sealed_content != backup.sealed_content:
+        raise PkiError(f"{file} does not hold what was written there: see to the disk, then back up again")
+    return TakenBackup(file, backup)
+
+
+def read_from_host(context: EstateContext, host: GatewayHost) -> GatewayBackup:
+    """Read what is live on a gateway, its key included, in one remote command."""
+    lines = host.run("backup", [MOST_BYTES], seconds=BACKUP_SECONDS)
+    try:
+        values = dict(line.partition("\t")[::2] for line in lines)
+        backup = GatewayBackup(
+            estate=context.estate.estate,
+            gateway=host.name,
+            created=datetime.now(UTC),
+            root=host.gateway.root,
+            release=values["release"],
+            files={key.removeprefix(_FILE): _decoded(text) for key, text in values.items() if key.startswith(_FILE)},
+            certificate_path=values["certificate-path"],
+            key_path=values["key-path"],
+            certificate=_decoded(values["certificate"]),
+            key=SecretStr(_decoded(values["key"])),
+            unit=_decoded(values["unit"]) if "unit" in values else None,
+            confirmed=values.get("confirmed"),
+            source=f"what is live on {host.name}",
+        )
+    except (KeyError, ValueError, binascii.Error):
+        raise HostError(host.name, "the host's answer was cut off or cannot be read; back up again") from None
+    backup.check()
+    return backup
+
+
+def read_backup(context: EstateContext, gateway: str, file: Path | None) -> GatewayBackup:
+    """Read a backup of a gateway of this estate: ``file``, or the latest. Raises PkiError, one sentence each."""
+    path = file or backup_folder(context).latest(gateway)
+    sealed = SealedFile.of(read_bounded(path, MOST_FILE_BYTES), str(path))
+    for what, wanted in (("estate", context.estate.estate), ("gateway", gateway)):
+        if sealed.facts.get(what) != wanted:
+            raise PkiError(f"{path} is a backup of {what} {sealed.facts.get(what)}, not of {wanted}: name another file")
+    return opened(sealed, sealed.seal(pki_passphrase(context.estate, context.secrets, "the backup of a gateway")))
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text, validate=True).decode("utf-8")

@@ -1,0 +1,55 @@
+"""The worksheet for taking a gateway out of its policies: what a person does in the console, which cemops cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cemops.model.gateways import Gateway
+from cemops.model.policies import Policy
+
+
+def worksheet_document(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> dict[str, Any]:
+    """Return the worksheet as data (DESIGN.md, JSON)."""
+    return {
+        "gateway": gateway.name,
+        "remove": {"server": gateway.fqdn, "port": gateway.listen.port, "thumbprint": thumbprint},
+        "policies": [
+            {
+                "name": policy.name,
+                "notification_server": policy.notification_server,
+                "enabled": policy.enabled,
+                "gateways_left": [name for name in policy.gateways if name != gateway.name],
+            }
+            for policy in policies
+        ],
+    }
+
+
+def worksheet_text(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> str:
+    """Return the worksheet for people."""
+    return "".join(f"{line}\n" for line in _lines(gateway, policies, thumbprint))
+
+
+def _lines(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> Iterator[str]:
+    yield f"Take {gateway.name} out of rotation. cemops cannot edit policies: do this in the console."
+    yield ""
+    yield "Remove this gateway (PO-01):"
+    yield f"  server      {gateway.fqdn}"
+    yield f"  port        {gateway.listen.port}"
+    yield f"  thumbprint  {thumbprint or 'not known: the gateway could not be observed'}"
+    yield ""
+    if not policies:
+        yield "No policy of the estate lists it: look in the console for one that does."
+    for number, policy in enumerate(policies, start=1):
+        left = [name for name in policy.gateways if name != gateway.name]
+        state = "" if policy.enabled else " (disabled)"
+        yield f"{number}. In policy {policy.name!r}{state} on {policy.notification_server}: remove it, save."
+        if left:
+            yield f"   Left in this policy: {', '.join(left)}."
+        elif policy.enabled:
+            yield "   It is the last gateway of this policy: its agents outside lose Cloud-enabled Management."
+    yield ""
+    yield "Agents keep the gateway until they have fetched the changed policy: those that are away may need two weeks"
+    yield "and more (CE-05). A policy that is disabled or no longer targets an agent takes nothing from it: the agent"
+    yield "keeps the gateway until it has a direct connection (PO-02). Then take it out of the estate's `policies`, too."

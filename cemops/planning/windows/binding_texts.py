@@ -46,18 +46,18 @@ def _change_warnings(situation: Situation, bound: ToBind) -> Iterator[PlanWarnin
                 "SS-05",
             )
         return
-    if situation.in_use:
-        yield PlanWarning(
-            "rollout-replaces-binding",
-            f"clients that used {situation.endpoint} with the certificate {current.thumbprint} lose it once "
-            f"{bound.shown} serves there",
-            "SS-05",
-        )
-    else:
+    if not situation.in_use:
         yield PlanWarning(
             "orphaned-entry",
             f"http.sys holds the certificate {current.thumbprint} for {situation.endpoint}, which no binding uses: "
             "it is replaced",
+            "SS-05",
+        )
+    elif situation.machine.serves(current):
+        yield PlanWarning(
+            "rollout-replaces-binding",
+            f"clients that used {situation.endpoint} with the certificate {current.thumbprint} lose it once "
+            f"{bound.shown} serves there",
             "SS-05",
         )
     if not situation.machine.serves(current):

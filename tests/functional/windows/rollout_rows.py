@@ -115,7 +115,7 @@ AROUND = (
         install=True,
         before=CLOSED,
         after=NEW,
-        warnings=said("http-sys-disagrees", "rollout-replaces-binding"),
+        warnings=said("http-sys-disagrees"),
         held=False,
     ),
     Row(

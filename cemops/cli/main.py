@@ -79,7 +79,7 @@ def _show_version(wanted: bool) -> None:
 
 def main() -> None:
     """Run the command line; the exit code is the contract's (DESIGN.md, Commands)."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # SIGPIPE stays ignored: its default would end an apply for all hosts where one of them cuts its connection
     working = gevent.getcurrent()
     for number in (signal.SIGINT, signal.SIGTERM):
         # a plain handler would raise in whichever greenlet happens to run, and gevent would print its traceback

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cemops.lab.windows.leaf_calls import DIED
 from cemops.lab.windows.writing_leaves import Leaves
 
 CALLS_FILE = "calls.log"
@@ -25,6 +26,8 @@ class LoggedLeaves(Leaves):
             os.write(file, f"{line}\n".encode())
         finally:
             os.close(file)
+        if self.faults().dies_at == len(read_calls(self.machine.folder)):
+            os._exit(DIED)
 
 
 def read_calls(folder: Path) -> list[str]:

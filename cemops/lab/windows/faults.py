@@ -2,7 +2,8 @@
 
 Each entry is the start of a writing leaf's line (docs/windows-payload.md): what ``refuses`` names fails, what
 ``ignores`` names says that it is done and does nothing, what ``dies`` names ends the machine's process before
-anything is done, as a power cut would. ``swaps`` maps a thumbprint to the one that http.sys holds after it was given
+anything is done, as a power cut would; ``dies_at`` is the number of the call in its life (calls.log) at which it
+ends in the same way. ``swaps`` maps a thumbprint to the one that http.sys holds after it was given
 the first. ``iis_locked`` is why ``applicationHost.config`` cannot be read.
 """
 
@@ -18,7 +19,7 @@ from cemops.errors import CemopsError
 
 FAULTS_FILE = "faults.json"
 Verdict = Literal["refuses", "ignores", "dies"]
-_REPAIR = "say refuses, ignores, dies, swaps or iis_locked"
+_REPAIR = "say refuses, ignores, dies, dies_at, swaps or iis_locked"
 _VERDICTS: tuple[Verdict, ...] = ("refuses", "ignores", "dies")
 
 
@@ -31,6 +32,7 @@ class Faults:
     dies: tuple[str, ...] = ()
     swaps: Mapping[str, str] = field(default_factory=dict)
     iis_locked: str | None = None
+    dies_at: int | None = None
 
     def verdict(self, line: str) -> Verdict | None:
         """Return what becomes of a call; None: it is done."""
@@ -44,6 +46,7 @@ def read_faults(folder: Path) -> Faults:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         locked, swaps = document.pop("iis_locked", None), dict(document.pop("swaps", {}))
+        dies_at = document.pop("dies_at", None)
         lists = {name: tuple(document.pop(name, ())) for name in _VERDICTS}
     except FileNotFoundError:
         return Faults()
@@ -51,4 +54,4 @@ def read_faults(folder: Path) -> Faults:
         raise CemopsError(f"{file} does not describe faults: {_REPAIR}") from error
     if document:
         raise CemopsError(f"{file} names {', '.join(document)}, which are no faults: {_REPAIR}")
-    return Faults(lists["refuses"], lists["ignores"], lists["dies"], swaps, locked)
+    return Faults(lists["refuses"], lists["ignores"], lists["dies"], swaps, locked, dies_at)

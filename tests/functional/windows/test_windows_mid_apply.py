@@ -52,6 +52,18 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
+def begin(site: WindowsSite, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cemops", *words],
+        cwd=site.folder,
+        env={**os.environ, "CEMOPS_ESTATE": str(site.folder / "estate.yaml")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def commands(site: WindowsSite, name: str) -> int:
     found: dict[str, Any] = site.counts(name)["actions"]
     return int(found.get("Command", 0))
@@ -100,15 +112,7 @@ def test_a_site_that_vanishes_under_the_apply_fails_the_action_that_needs_it(sit
     site.endpoint("ps1", behaviour=Behaviour(command_delay_seconds=1.0))
     site.start()
     born = load_machine(site.machines["ps1"].folder).iis
-    running = subprocess.Popen(
-        [sys.executable, "-m", "cemops", "apply", "--yes", "--format", "json"],
-        cwd=site.folder,
-        env={**os.environ, "CEMOPS_ESTATE": str(site.folder / "estate.yaml")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = begin(site, "apply", "--yes", "--format", "json")
     until(lambda: commands(site, "ps1") == 2)
     change(site, "ps1", without_sites)
 
@@ -124,3 +128,26 @@ def test_a_site_that_vanishes_under_the_apply_fails_the_action_that_needs_it(sit
     assert done.returncode == 0, said(done)
     assert site.presented("ps1", CEM_PORT) is not None
     assert site.plan()["ps1"]["status"] == "in-sync"
+
+
+def test_a_host_that_lost_its_power_before_its_turn_ends_nothing_but_its_own_change(site: WindowsSite) -> None:
+    for name in ("slow", "victim", "fine"):
+        site.add_site_server(name)
+    site.endpoint("slow", behaviour=Behaviour(command_delay_seconds=1.0))
+    site.start()
+    running = begin(site, "apply", "--yes")
+    until(lambda: commands(site, "slow") == 2)
+    process = site.machines["victim"].process
+    assert process is not None
+    process.kill()
+
+    stdout, stderr = running.communicate(timeout=2 * SECONDS)
+
+    assert running.returncode == 1, stdout + stderr
+    assert "victim" in stderr
+    assert "2 changed, 1 failed" in stdout
+    assert None not in {site.presented("slow", CEM_PORT), site.presented("fine", CEM_PORT)}
+    site.start()
+    done = site.apply()
+    assert done.returncode == 0, said(done)
+    assert site.presented("victim", CEM_PORT) is not None

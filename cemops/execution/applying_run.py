@@ -40,7 +40,9 @@ def settle_session(run: EstateRun, session: Session, report: Callable[[str], Non
             continue
         try:
             again |= run.kind(host.name).settle(run, host)
+            run.recorder.finish(host.name)
         except CemopsError as error:
+            run.recorder.finish(host.name, error)
             run.forget(host)
             run.unobserved[host.name] = error
             again = True

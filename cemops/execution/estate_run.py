@@ -63,7 +63,7 @@ class EstateRun:
     @cached_property
     def recorder(self) -> ApplyRecorder:
         """The lock and the record of what this run changes."""
-        return ApplyRecorder(self.context)
+        return ApplyRecorder(self.context, self.window_override)
 
     def kind(self, name: str) -> MachineKind:
         """Return how cemops deals with a machine. Raises CemopsError for one that no deploy manages."""

@@ -49,6 +49,7 @@ class StepCommand(PyinfraCommand):
             self._run()
         except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
             run.failures[self._host.name] = what_may_be_said(error)
+            run.recorder.finish(self._host.name, error)
             logger.error("%s%s", self._host.print_prefix, what_may_be_said(error))
             return False
         return True
@@ -137,9 +138,16 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     if run.stages is not None:
         run.stages.admit(host.name, run.failures)
     run.guard(host, plan)
+    if run.recorder.begin():
+        run.forget_all()
     run.observe(host, fresh=True)
+    plan = run.plan(host)
+    if plan.is_empty and not plan.errors:
+        return  # somebody else made the change meanwhile
+    run.guard(host, plan)
     for step in run.kind(host.name).steps(run, host):
         yield StepCommand(host, step.label, step.run)
+    run.recorder.finish(host.name)
 
 
 def _failing(state: State, run: EstateRun, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:

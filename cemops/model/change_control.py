@@ -35,8 +35,8 @@ class ChangeControl(Section):
     policy_dwell_days: Days = POLICY_DWELL_DAYS
     """Days that agents get to fetch a new thumbprint (CE-05); not used yet."""
     store: SecretReference | None = None
-    """Reference to the URL of the store; SQLite at ``.cemops/state.db`` beside the estate file without it
-    (not used yet)."""
+    """Reference to the URL of the store (``postgresql://…``, ``sqlite:///FILE``); without it an SQLite file,
+    ``.cemops/state.db`` beside the estate file."""
 
 
 class ChangeWindow(Section):

@@ -131,15 +131,11 @@ class Store:
                 },
             )
 
-    def begin(self, start: ApplyStart, plan: PlanRecord | None) -> int:
+    def begin(self, start: ApplyStart) -> int:
         """Record that an apply begins; return its number. The lock must be held."""
         with self.database.writing() as connection:
             ledger = self._ledger(connection)
             self._check_lock(connection)
-            if plan is not None and not _has_plan(connection, plan.id):
-                values = {**asdict(plan), "changes": canonical(list(plan.changes))}
-                values |= {"estate": self.estate, "who": self.operator.who, "estate_digest": start.estate_digest}
-                ledger.insert("planned", PLANS, values)
             number = _next(connection, APPLIES)
             ledger.insert(
                 "began",
@@ -148,7 +144,7 @@ class Store:
                     **asdict(start),
                     "number": number,
                     "estate": self.estate,
-                    "plan": None if plan is None else plan.id,
+                    "plan": None,
                     "who": self.operator.who,
                     "operator_host": self.operator.host,
                     "pid": self.operator.pid,
@@ -160,6 +156,17 @@ class Store:
             )
             ledger.update("began", LOCKS, {"estate": self.estate}, {"apply": number})
         return number
+
+    def plan(self, apply: int, plan: PlanRecord, estate_digest: str) -> None:
+        """Record the plan that an apply follows. The lock must be held."""
+        with self.database.writing() as connection:
+            ledger = self._ledger(connection)
+            self._check_lock(connection)
+            if connection.execute(select(PLANS.c.id).where(PLANS.c.id == plan.id)).first() is None:
+                values = {**asdict(plan), "changes": canonical(list(plan.changes))}
+                values |= {"estate": self.estate, "who": self.operator.who, "estate_digest": estate_digest}
+                ledger.insert("planned", PLANS, values)
+            ledger.update("planned", APPLIES, {"number": apply}, {"plan": plan.id})
 
     def start_changes(self, apply: int, host: str, changes: Iterable[ChangeStart]) -> tuple[int, ...]:
         """Record that changes of a host are about to be made; return their numbers. The lock must be held."""
@@ -253,7 +260,3 @@ def close_apply(ledger: Ledger, apply: int, *, interrupted: bool) -> None:
 
 def _next(connection: Connection, table: Any) -> int:  # noqa: ANN401 - a table with a number
     return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
-
-
-def _has_plan(connection: Connection, plan: str) -> bool:
-    return connection.execute(select(PLANS.c.id).where(PLANS.c.id == plan)).first() is not None

@@ -52,7 +52,7 @@ def race() -> None:
 def work() -> None:
     store = store_at(os.environ["STORE_URL"])
     store.lock("work")
-    apply = store.begin(ApplyStart("work", "sha256:0"), None)
+    apply = store.begin(ApplyStart("work", "sha256:0"))
     for number in count():
         changes = (
             ChangeStart(f"gw{number}:file:a", "file", "create"),

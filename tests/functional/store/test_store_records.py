@@ -27,7 +27,8 @@ CHANGE = ChangeStart("gw1:file:a", "file", "create")
 def applied(store: Store) -> int:
     """An apply of two changes, of which the second failed."""
     store.lock("cemops apply")
-    apply = store.begin(START, PLAN)
+    apply = store.begin(START)
+    store.plan(apply, PLAN, START.estate_digest)
     first, second = store.start_changes(apply, "gw1", (CHANGE, ChangeStart("gw1:service:b", "service", "reload")))
     store.finish_changes((first,), Result.APPLIED, None, 1.25)
     store.finish_changes((second,), Result.FAILED, "it said \0 \ud800 no", 0.5)
@@ -71,7 +72,7 @@ def test_the_tables_that_the_steps_make_are_those_of_the_code(store_url: str) ->
 def test_an_apply_that_is_ended_before_its_changes_was_interrupted(store_url: str) -> None:
     store = store_at(store_url)
     store.lock("cemops apply")
-    apply = store.begin(START, None)
+    apply = store.begin(START)
     store.start_changes(apply, "gw1", (CHANGE,))
     store.end(apply, interrupted=False)
     with store.database.reading() as connection:
@@ -83,9 +84,9 @@ def test_an_apply_that_is_ended_before_its_changes_was_interrupted(store_url: st
 def test_nothing_is_started_without_the_lock(store_url: str) -> None:
     store = store_at(store_url)
     with pytest.raises(RefusedError, match="was taken from this apply"):
-        store.begin(START, None)
+        store.begin(START)
     store.lock("cemops apply")
-    apply = store.begin(START, None)
+    apply = store.begin(START)
     lock = store.current_lock()
     assert lock is not None
     assert lock.apply == apply
@@ -113,8 +114,8 @@ ALTERED = {
         "row 2 .* was altered",
     ),
     "another hash": (update(AUDIT).where(AUDIT.c.seq == 2).values(hash="0" * 64), "row 3 does not follow"),
-    "a lost end": (delete(AUDIT).where(AUDIT.c.seq > 5), "ends at row 5 and should end at row 10"),
-    "a lost trail": (delete(AUDIT), "ends at row 0 and should end at row 10"),
+    "a lost end": (delete(AUDIT).where(AUDIT.c.seq > 5), "ends at row 5 and should end at row 11"),
+    "a lost trail": (delete(AUDIT), "ends at row 0 and should end at row 11"),
     "an altered end": (update(AUDIT_HEAD).values(seq=5), "should end at row 5"),
     "no end": (delete(AUDIT_HEAD), "has no end written down"),
 }

@@ -103,6 +103,8 @@ class Bench:
     original: str
     edited: bool = False
     """Whether more than names was changed in the estate."""
+    killed: bool = False
+    """Whether the last apply was killed: its lock is there still."""
     names: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
 
     # --- the operator's side ------------------------------------------------------------------------------------
@@ -111,7 +113,12 @@ class Bench:
         return self.operator.run(arguments, {"CEMOPS_ESTATE": str(self.lab.estate_file)}, fault)
 
     def apply(self, *arguments: str, fault: Fault | None = None) -> Said:
-        return self.cemops("apply", "--yes", "--no-color", *arguments, fault=fault)
+        if self.killed:
+            unlocked = self.cemops("unlock", "--yes")
+            assert unlocked.code == 0, unlocked.everything
+        said = self.cemops("apply", "--yes", "--no-color", *arguments, fault=fault)
+        self.killed = said.code == KILLED
+        return said
 
     def plan(self, *arguments: str) -> Said:
         return self.cemops("plan", "--detailed-exitcode", "--no-color", *arguments)

@@ -16,8 +16,10 @@ from typing import Any
 from gevent import monkey
 
 from cemops.cli.main import run  # patches the process as the command itself does
+from cemops.execution import estate_store  # imported by each apply otherwise
 from tests.functional.transaction.faults import install
 
+assert estate_store
 _fork = monkey.get_original("os", "fork")
 _waitpid = monkey.get_original("os", "waitpid")
 

@@ -1,0 +1,177 @@
+"""Lock and record of an apply: nothing is done to a host whose changes are not written down first.
+
+The operations call it, so stock ``pyinfra -y`` obeys lock and record as ``cemops apply`` does. The store is opened when
+something is about to be changed, and not before: `cemops plan` pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import GreenletExit
+from pyinfra import logger
+
+from cemops.errors import CemopsError, RefusedError, what_may_be_said
+from cemops.execution.estate_context import EstateContext
+from cemops.execution.plan_file import revision
+from cemops.planning.changes import Change, Plan
+from cemops.planning.saved_plan import estate_digest
+
+if TYPE_CHECKING:
+    from cemops.store.records import ApplyStart, PlanRecord, Store
+
+_TERMINATED = 128 + signal.SIGTERM
+_INTERRUPTS = (KeyboardInterrupt, SystemExit, GreenletExit)
+
+
+class ApplyRecorder:
+    """The lock and the record of one run. Its methods return when what they wrote is on the disk."""
+
+    def __init__(self, context: EstateContext, window_override: str | None = None) -> None:
+        self._context = context
+        self._window_override = window_override
+        self._store: Store | None = None
+        self._command = ""
+        self._apply: int | None = None
+        self._started: dict[str, dict[str, int]] = {}
+        """By host, the numbers of changes that are started and not finished, by their ids."""
+        self._since: dict[str, float] = {}
+        self._recorded_plan: str | None = None
+        self.plan: Plan | None = None
+        """The plan that was agreed to, where there is one: recorded when the apply begins."""
+        self.complain: Callable[[str], None] = logger.error
+        """Tells the operator of a record that could not be finished."""
+
+    @contextmanager
+    def holding(self, command: str) -> Iterator[None]:
+        """Hold the estate's lock while the block runs, and end the record with it. Raises LockedError, StoreError."""
+        self._hold(command)
+        try:
+            yield
+        except _INTERRUPTS:
+            self.end(interrupted=True)
+            raise
+        finally:
+            self.end()
+
+    def begin(self) -> bool:
+        """Record that something is about to be changed; tell whether the lock was taken only now.
+
+        Then somebody else may have changed hosts since this run looked at them. Raises LockedError, StoreError.
+        """
+        held = self._store is not None
+        if not held:
+            self._hold("pyinfra")
+            _on_exit(self.end)
+        store = self._held()
+        if self._apply is None:
+            self._apply = store.begin(self._start())
+        if self.plan is not None and self._recorded_plan != self.plan.plan_id:
+            self._recorded_plan = self.plan.plan_id
+            store.plan(self._apply, _record_of(self.plan), estate_digest(self._context.estate))
+        return not held
+
+    def note(self, host: str, changes: Iterable[Change]) -> None:
+        """Record that changes of a host are about to be made, once each; before ``begin`` there is nothing to record.
+
+        Raises RefusedError where the lock was taken away, StoreError.
+        """
+        if self._store is None or self._apply is None:
+            return
+        # Imported with the store: the line above has opened it.
+        from cemops.store.records import ChangeStart  # noqa: PLC0415 - see above
+
+        known = self._started.setdefault(host, {})
+        new = [
+            ChangeStart(change.id, str(change.resource), str(change.action))
+            for change in changes
+            if not change.by_operator and change.id not in known
+        ]
+        if new:
+            numbers = self._store.start_changes(self._apply, host, new)
+            known.update(zip((change.id for change in new), numbers, strict=True))
+            self._since.setdefault(host, time.monotonic())
+
+    def finish(self, host: str, error: Exception | None = None) -> None:
+        """Record what came of the changes of a host. Raises StoreError where all went well but for the record."""
+        numbers = self._started.pop(host, {})
+        if self._store is None or not numbers:
+            return
+        from cemops.store.records import Result  # noqa: PLC0415 - as above
+
+        seconds = time.monotonic() - self._since.pop(host, time.monotonic())
+        if error is None:
+            self._store.finish_changes(numbers.values(), Result.APPLIED, None, seconds)
+            return
+        result = Result.REFUSED if isinstance(error, RefusedError) else Result.FAILED
+        try:
+            self._store.finish_changes(numbers.values(), result, what_may_be_said(error), seconds)
+        except CemopsError as trouble:
+            self.complain(f"what came of {host} could not be recorded: {trouble}")
+
+    def end(self, *, interrupted: bool = False) -> None:
+        """Record what came of the apply and release the lock; doing it again does nothing."""
+        store, self._store = self._store, None
+        if store is None:
+            return
+        try:
+            store.end(self._apply, interrupted=interrupted)
+        except CemopsError as trouble:
+            self.complain(f"the lock could not be released: {trouble}. When that is mended, run `cemops unlock`")
+        finally:
+            store.database.close()
+
+    def _hold(self, command: str) -> None:
+        # Imported when something is to be changed: SQLAlchemy takes longer than the rest of a short command.
+        from cemops.execution.estate_store import open_store  # noqa: PLC0415 - see above
+
+        store = open_store(self._context)
+        store.lock(command)
+        self._store, self._command = store, command
+
+    def _held(self) -> Store:
+        if self._store is None:
+            raise CemopsError("the apply has ended: nothing more is changed")
+        return self._store
+
+    def _start(self) -> ApplyStart:
+        from cemops.store.records import ApplyStart  # noqa: PLC0415 - as above
+
+        git = revision(self._context.folder) or {"revision": None, "dirty": None}
+        digest = estate_digest(self._context.estate)
+        return ApplyStart(self._command, digest, git["revision"], git["dirty"], self._window_override)
+
+
+def _record_of(plan: Plan) -> PlanRecord:
+    from cemops.store.records import PlanRecord  # noqa: PLC0415 - imported with the store
+
+    changes = tuple(
+        {
+            "host": change.host,
+            "id": change.id,
+            "resource": str(change.resource),
+            "action": str(change.action),
+            "reason": change.reason,
+        }
+        for host in plan.hosts
+        for change in host.changes
+        if not change.by_operator
+    )
+    return PlanRecord(plan.plan_id, plan.created, plan.observed_digest, changes)
+
+
+def _on_exit(end: Callable[[], None]) -> None:
+    """End the record with the process where nobody else does: stock pyinfra knows nothing of it.
+
+    SIGTERM would end the process at once: it becomes an exit of its main greenlet, as Ctrl-C is one already.
+    """
+    atexit.register(end)
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        main = gevent.get_hub().parent
+        gevent.signal_handler(signal.SIGTERM, gevent.kill, main, SystemExit(_TERMINATED))

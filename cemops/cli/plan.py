@@ -57,7 +57,10 @@ def plan(  # noqa: PLR0913 - one parameter an option
     ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave out the text of new files.")] = False,
     output: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
+        Literal["text", "json", "markdown"],
+        typer.Option(
+            "--format", help="text for people, json for programs, markdown for the comment of a pull or merge request."
+        ),
     ] = "text",
     now: NowOption = None,
     no_color: NoColorOption = False,
@@ -81,6 +84,10 @@ def plan(  # noqa: PLR0913 - one parameter an option
         say(f"The plan is kept in {out}: apply it with `cemops apply {out}`.")
     if output == "json":
         typer.echo(json.dumps(plan_document(made), indent=2))
+    elif output == "markdown":
+        from cemops.rendering.plan_markdown import plan_markdown  # noqa: PLC0415 - only where it is asked for
+
+        typer.echo(plan_markdown(made))
     else:
         show_plan(made, color=not no_color, brief=brief)
     closed = closed_sentence(context.estate.change_windows, time)

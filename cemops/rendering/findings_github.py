@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from cemops.rendering.placed_findings import PlacedFinding, placed_findings, shown_name
+from cemops.rendering.placed_findings import PlacedFinding, placed_findings
+from cemops.rendering.terminal import visible_utf8
 from cemops.rules.framework import Severity
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def findings_github(findings: Iterable[Finding], file: str, folder: PurePath) ->
 
 def _command(placed: PlacedFinding) -> str:
     finding = placed.finding
-    properties = {"file": shown_name(placed.file)}
+    properties = {"file": visible_utf8(placed.file)}
     if finding.line:
         properties["line"] = str(finding.line)
         if finding.column:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from cemops.rendering.placed_findings import placed_findings, shown_name
+from cemops.rendering.placed_findings import placed_findings
+from cemops.rendering.terminal import visible_utf8
 from cemops.rules.framework import Severity
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def findings_gitlab(findings: Iterable[Finding], file: str, folder: PurePath) ->
                 "check_name": placed.finding.rule,
                 "fingerprint": placed.fingerprint,
                 "severity": SEVERITIES[placed.finding.severity],
-                "location": {"path": shown_name(placed.file), "lines": {"begin": placed.finding.line or 1}},
+                "location": {"path": visible_utf8(placed.file), "lines": {"begin": placed.finding.line or 1}},
             }
             for placed in placed_findings(findings, file, folder)
         ],

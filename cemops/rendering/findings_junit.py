@@ -7,8 +7,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from cemops.rendering.junit import JunitCase, JunitSuite, junit_text
-from cemops.rendering.placed_findings import PlacedFinding, placed_findings, repository_path, shown_name
+from cemops.rendering.placed_findings import PlacedFinding, placed_findings, repository_path
 from cemops.rendering.rule_texts import UNREADABLE, rule_texts
+from cemops.rendering.terminal import visible_utf8
 from cemops.rules.framework import Severity
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ def findings_junit(findings: Iterable[Finding], file: str, folder: PurePath, *, 
         *(_finding_case(one, failed=strict or one.finding.severity is Severity.ERROR) for one in placed),
         *_rule_cases(found, unasked),
     )
-    return junit_text(GROUP, [JunitSuite(shown_name(repository_path(file, folder)), cases)])
+    return junit_text(GROUP, [JunitSuite(visible_utf8(repository_path(file, folder)), cases)])
 
 
 def _finding_case(placed: PlacedFinding, *, failed: bool) -> JunitCase:
     finding = placed.finding
     again = f" ({placed.number + 1})" if placed.number else ""
     name = " ".join(part for part in (finding.rule, finding.path) if part) + again
-    place = {"file": shown_name(placed.file)} | ({"line": str(finding.line)} if finding.line else {})
+    place = {"file": visible_utf8(placed.file)} | ({"line": str(finding.line)} if finding.line else {})
     fact = f" ({finding.fact})" if finding.fact else ""
     text = f"{finding.severity.value}: {finding.message}{fact}"
     if failed:

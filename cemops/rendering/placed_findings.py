@@ -18,8 +18,6 @@ from cemops.rendering.terminal import visible
 if TYPE_CHECKING:
     from cemops.rules.framework import Finding
 
-_SHOWN_LETTERS = "utf-8", "backslashreplace"
-
 
 @dataclass(frozen=True)
 class PlacedFinding:
@@ -59,8 +57,3 @@ def repository_path(file: str, folder: PurePath) -> str:
     if path.is_absolute() and path.is_relative_to(folder):
         path = path.relative_to(folder)
     return path.as_posix()
-
-
-def shown_name(file: str) -> str:
-    """Give a file's name with control characters and bytes that are no UTF-8 written out."""
-    return visible(file).encode(*_SHOWN_LETTERS).decode("utf-8")

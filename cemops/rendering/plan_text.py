@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from cemops.model.counting import counted
-from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, summarize
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, summarize
 from cemops.rendering.terminal import visible
 
 WIDTH = 80
@@ -34,7 +33,7 @@ _STATUS = {
 def plan_text(plan: Plan, *, brief: bool = False) -> str:
     """Return the plan as text, ending with its summary; ``brief`` leaves out the text of new files."""
     lines = [line for host in plan.hosts for line in _host_lines(host, brief=brief)]
-    return visible("\n".join([*lines, *_cut_off_lines(plan), _summary(plan)]))
+    return visible("\n".join([*lines, *_cut_off_lines(plan), summary_sentence(plan)]))
 
 
 def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> Iterator[str]:
@@ -43,9 +42,10 @@ def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> I
 
 
 def _change_lines(change: Change, *, diff: bool, brief: bool) -> Iterator[str]:
-    yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}"
+    drift = " (drift)" if change.intent is Intent.CORRECTIVE else ""
+    yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}{drift}"
     yield from _wrapped(change.reason, "      ")
-    yield from _data_lines(change.before, change.after)
+    yield from _data_lines(change)
     if brief and change.diff and change.action is Action.CREATE:
         yield f"      {change.diff.count(chr(10)) - _DIFF_HEAD} lines (`cemops plan` shows them)"
     elif diff and change.diff:
@@ -74,17 +74,18 @@ def _host_lines(host: HostPlan, *, brief: bool) -> Iterator[str]:
     yield ""
 
 
-def _data_lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[str]:
-    """Show the keys in which before and after differ; a diff of text says more than a digest."""
-    keys = [key for key in {**(before or {}), **(after or {})} if key != "digest"]
-    for key in keys:
-        old, new = (before or {}).get(key), (after or {}).get(key)
-        if old == new:
-            continue
-        if old is None:
-            yield from _wrapped(f"{key}: {new}", "      ")
-        elif new is not None:
-            yield from _wrapped(f"{key}: {old} -> {new}", "      ")
+def changed_values(change: Change) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the keys in which before (None: nothing) and after differ; a diff of text says more than a digest."""
+    before, after = change.before or {}, change.after or {}
+    for key in (key for key in {**before, **after} if key != "digest"):
+        old, new = before.get(key), after.get(key)
+        if old != new and new is not None:
+            yield key, None if old is None else str(old), str(new)
+
+
+def _data_lines(change: Change) -> Iterator[str]:
+    for key, old, new in changed_values(change):
+        yield from _wrapped(f"{key}: {new}" if old is None else f"{key}: {old} -> {new}", "      ")
 
 
 def _warning_lines(warning: PlanWarning, indent: str) -> Iterator[str]:
@@ -115,7 +116,8 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
     yield ""
 
 
-def _summary(plan: Plan) -> str:
+def summary_sentence(plan: Plan) -> str:
+    """Sum a plan up in one sentence of counts; no text of anybody is in it."""
     counts = summarize(plan.hosts)
     done = [
         f"{counts[str(action)]} to {action}"

@@ -15,3 +15,8 @@ _SHOWN = {
 def visible(text: str) -> str:
     r"""Return the text with every control character but line break and tab written out, as in ``\\x1b``."""
     return text.translate(_SHOWN)
+
+
+def visible_utf8(text: str) -> str:
+    """Return the text as :func:`visible` does; what UTF-8 cannot hold (a byte of a file's name) is written out, too."""
+    return visible(text).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -39,5 +39,9 @@ NASTY = (
 )
 """In the order of formats: Markdown, HTML, mentions, SARIF, workflow commands, XML, Prometheus."""
 
-texts = st.sampled_from(NASTY) | st.text() | st.text(alphabet="`|<>&@#*_[](){}!\\~:/-+=. \n\r\tab1%,\"'$")
+texts = (
+    st.sampled_from(NASTY)
+    | st.text(max_size=200)
+    | st.text(alphabet="`|<>&@#*_[](){}!\\~:/-+=. \n\r\tab1%,\"'$", max_size=200)
+)
 """Any text, and such as formats trip over. Without lone surrogates, but for those of the corpus."""

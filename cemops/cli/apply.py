@@ -116,6 +116,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
                 say("nothing was changed")
                 raise typer.Exit(1)
         run.recorder.plan = made
+        run.applied.remember(host.host for host in made.hosts if host.status is HostStatus.IN_SYNC and host.managed)
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)

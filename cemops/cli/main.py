@@ -34,7 +34,19 @@ from cemops.cli.messages import say, say_error
 from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
 
-COMMANDS = ("validate", "schema", "plan", "apply", "history", "unlock", "observe", "probe", "lab")
+COMMANDS = (
+    "validate",
+    "schema",
+    "plan",
+    "apply",
+    "drift",
+    "history",
+    "unlock",
+    "observe",
+    "probe",
+    "gateway",
+    "lab",
+)
 """Modules of this package, in the order of the help."""
 INTERRUPTED = 130
 _INTERRUPTED_SENTENCE = (

@@ -19,13 +19,14 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, RefusedError
+from cemops.execution.applied_estates import AppliedEstates
 from cemops.execution.apply_recorder import ApplyRecorder
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
 from cemops.execution.rollout_stages import RolloutStages
 from cemops.planning.change_window import closed_sentence, closing
-from cemops.planning.changes import MachinePlan
+from cemops.planning.changes import Change, MachinePlan
 from cemops.planning.saved_plan import PlannedChange, uncovered
 
 FRESH_SECONDS = 60.0
@@ -106,6 +107,16 @@ class EstateRun:
         """Plan a machine from what was observed, now or in a record."""
         return self.kind(name).plan(self, name, observed)
 
+    def earlier_changes(self, name: str, observed: Any) -> tuple[Change, ...] | None:  # noqa: ANN401 - as above
+        """Return what the estate of a host's last apply would change now; None where it cannot be told."""
+        context = self.applied.context_of(name)
+        if context is None:
+            return None
+        try:
+            return EstateRun(context, self.now).plan_from(name, observed).changes
+        except CemopsError:
+            return None
+
     def guard(self, host: Host, plan: MachinePlan) -> None:
         """Raise RefusedError where this host may not be changed now, HostError where its plan has errors.
 
@@ -151,6 +162,11 @@ class EstateRun:
 
     def _elapsed(self) -> timedelta:
         return timedelta(seconds=time.monotonic() - self._begun)
+
+    @cached_property
+    def applied(self) -> AppliedEstates:
+        """Which estate each host was last brought to."""
+        return AppliedEstates(self.context)
 
     @cached_property
     def _kinds(self) -> dict[str, MachineKind]:

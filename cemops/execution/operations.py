@@ -134,6 +134,7 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     plan = run.plan(host)
     _log_plan(run, host, plan, diff=False)
     if plan.is_empty and not plan.errors:
+        run.applied.remember([host.name])
         return
     if run.stages is not None:
         run.stages.admit(host.name, run.failures)
@@ -148,6 +149,7 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     for step in run.kind(host.name).steps(run, host):
         yield StepCommand(host, step.label, step.run)
     run.recorder.finish(host.name)
+    run.applied.remember([host.name])
 
 
 def _failing(state: State, run: EstateRun, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:

@@ -20,6 +20,7 @@ from cemops.execution.observation_digest import digest_of
 from cemops.execution.session import Session
 from cemops.model.estate import Estate
 from cemops.planning.changes import HostPlan, HostStatus, MachinePlan, Plan, host_status
+from cemops.planning.intent import classified
 from cemops.planning.managed import Deploy, managed_machines
 from cemops.planning.unmanaged import perimeter_firewalls, unmanaged_hosts, unmanaged_of_gateway
 
@@ -90,7 +91,7 @@ def observe_session(run: EstateRun, session: Session, report: Report) -> tuple[d
 def plan_record(run: EstateRun, record: Mapping[str, Any], names: Sequence[str]) -> Plan:
     """Plan from a record of observations (by host, each kind's own data), without a connection."""
     found = {
-        name: _host_plan(name, partial(run.plan_from, name, record[name]), Observation(record[name], None, 0.0, 0))
+        name: _host_plan(run, name, partial(run.plan_from, name, record[name]), Observation(record[name], None, 0.0, 0))
         if name in record
         else HostPlan(name, HostStatus.ERROR, error="the record of observations does not hold this host")
         for name in managed_hosts(run.context.estate, names)
@@ -144,28 +145,25 @@ def _observed_plan(run: EstateRun, host: Host) -> HostPlan:
         return HostPlan(host.name, status, error=str(error))
     except (CemopsError, PyinfraError) as error:
         return HostPlan(host.name, HostStatus.ERROR, error=str(error))
-    return _host_plan(host.name, make, observation)
+    return _host_plan(run, host.name, make, observation)
 
 
-def _host_plan(name: str, make: Callable[[], MachinePlan], observation: Observation) -> HostPlan:
+def _host_plan(run: EstateRun, name: str, make: Callable[[], MachinePlan], observation: Observation) -> HostPlan:
+    host = HostPlan(
+        name, HostStatus.ERROR, round_trips=observation.round_trips, http_requests=observation.http_requests
+    )
     try:
         plan = make()
     except CemopsError as error:
-        return HostPlan(
-            name,
-            HostStatus.ERROR,
-            error=str(error),
-            round_trips=observation.round_trips,
-            http_requests=observation.http_requests,
-        )
-    return HostPlan(
-        name,
-        HostStatus.ERROR if plan.errors else host_status(plan.changes),
-        changes=plan.changes,
+        return replace(host, error=str(error))
+    changing = any(not change.by_operator for change in plan.changes)
+    earlier = run.earlier_changes(name, observation.observed) if changing else None
+    return replace(
+        host,
+        status=HostStatus.ERROR if plan.errors else host_status(plan.changes),
+        changes=classified(plan.changes, earlier),
         warnings=plan.warnings,
         error="; ".join(plan.errors) or None,
-        round_trips=observation.round_trips,
-        http_requests=observation.http_requests,
         cut_off=plan.cut_off,
         refusals=plan.refusals,
     )

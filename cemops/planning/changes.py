@@ -81,6 +81,13 @@ class HostStatus(StrEnum):
     ERROR = "error"
 
 
+class Intent(StrEnum):
+    """Why a change is there: the estate changed since the last apply, or the host did."""
+
+    INTENDED = "intended"
+    CORRECTIVE = "corrective"
+
+
 @dataclass(frozen=True)
 class PlanWarning:
     """Something the reader of a plan must know. ``fact`` is an id of DOMAIN.md."""
@@ -103,6 +110,8 @@ class Change:
     after: Mapping[str, Any] | None = None
     diff: str | None = None
     warnings: tuple[PlanWarning, ...] = ()
+    intent: Intent | None = None
+    """None for a step of the operator, and before it was compared with the last apply."""
 
     @property
     def id(self) -> str:

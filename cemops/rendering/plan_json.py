@@ -46,6 +46,7 @@ def _change(change: Change) -> dict[str, Any]:
         "before": None if change.before is None else dict(change.before),
         "after": None if change.after is None else dict(change.after),
         "diff": change.diff,
+        "intent": None if change.intent is None else str(change.intent),
         "warnings": [_warning(warning) for warning in change.warnings],
     }
 

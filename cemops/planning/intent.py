@@ -1,0 +1,48 @@
+"""Whether a change is intended or corrective: did the estate change since the last apply, or did the host drift? Pure.
+
+A change that the estate of the last apply asks for, too, is corrective: that apply left the host as it wanted it, and
+somebody else has changed it since. What only the estate of now asks for is intended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, PlanWarning, host_status
+from cemops.planning.saved_plan import PlannedChange
+
+
+def classified(changes: Iterable[Change], earlier: Iterable[Change] | None) -> tuple[Change, ...]:
+    """Mark each change. ``earlier``: what the estate of the last apply would change now; None: there was no apply."""
+    known = [] if earlier is None else [PlannedChange.of(change) for change in earlier]
+    return tuple(
+        change
+        if change.action is Action.OPERATOR
+        else replace(
+            change,
+            intent=Intent.CORRECTIVE if any(one.covers(change) for one in known) else Intent.INTENDED,
+        )
+        for change in changes
+    )
+
+
+def drift_of(plan: HostPlan, *, compared: bool) -> HostPlan:
+    """Keep of a host's plan what is drift alone. ``compared``: an apply is remembered to compare with."""
+    if plan.error is not None or not plan.managed:
+        return plan
+    drift = tuple(change for change in plan.changes if change.intent is Intent.CORRECTIVE)
+    unknown = (
+        PlanWarning(
+            "no-baseline",
+            "no apply from here is remembered for this host: what drifted cannot be told from what was never applied",
+        ),
+    )
+    return replace(
+        plan,
+        status=host_status(drift) if drift else HostStatus.IN_SYNC,
+        changes=drift,
+        warnings=plan.warnings if compared else unknown,
+        cut_off=plan.cut_off if drift else (),
+        refusals=plan.refusals if drift else (),
+    )

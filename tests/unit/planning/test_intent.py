@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, PlanWarning, Resource
+from cemops.planning.intent import classified, drift_of
+
+
+def change(name: str, action: Action = Action.UPDATE, value: str = "b") -> Change:
+    return Change("gw1", Resource.FILE, name, action, "it differs", before={"sha256": "a"}, after={"sha256": value})
+
+
+def intents(changes: tuple[Change, ...]) -> list[Intent | None]:
+    return [one.intent for one in changes]
+
+
+def test_what_the_earlier_estate_asks_for_too_is_corrective_and_the_rest_is_intended() -> None:
+    found = classified((change("a"), change("b")), (change("b"),))
+
+    assert intents(found) == [Intent.INTENDED, Intent.CORRECTIVE]
+
+
+def test_the_same_resource_with_another_outcome_is_intended() -> None:
+    assert intents(classified((change("a", value="new"),), (change("a", value="old"),))) == [Intent.INTENDED]
+
+
+def test_before_any_apply_everything_is_intended() -> None:
+    assert intents(classified((change("a"),), None)) == [Intent.INTENDED]
+
+
+def test_steps_of_an_operator_are_neither() -> None:
+    assert intents(classified((change("a", Action.OPERATOR),), (change("a", Action.OPERATOR),))) == [None]
+
+
+def plan(*changes: Change) -> HostPlan:
+    return HostPlan("gw1", HostStatus.CHANGES, changes=changes, cut_off=("gw1: agents",), refusals=("no",))
+
+
+def test_drift_keeps_corrective_changes_alone() -> None:
+    intended, drifted = classified((change("a"), change("b")), (change("b"),))
+    found = drift_of(plan(intended, drifted), compared=True)
+
+    assert found.changes == (drifted,)
+    assert found.status is HostStatus.CHANGES
+
+
+def test_a_host_whose_changes_are_all_intended_has_not_drifted() -> None:
+    found = drift_of(plan(*classified((change("a"),), ())), compared=True)
+
+    assert (found.status, found.changes, found.cut_off, found.refusals) == (HostStatus.IN_SYNC, (), (), ())
+
+
+def test_without_an_apply_to_compare_with_it_says_so() -> None:
+    found = drift_of(replace(plan(change("a")), warnings=(PlanWarning("x", "y"),)), compared=False)
+
+    assert [warning.code for warning in found.warnings] == ["no-baseline"]
+
+
+def test_a_host_that_could_not_be_planned_stays_an_error() -> None:
+    failed = HostPlan("gw1", HostStatus.ERROR, error="no")
+
+    assert drift_of(failed, compared=True) is failed

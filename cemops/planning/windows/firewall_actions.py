@@ -97,8 +97,8 @@ def shown(rule: FirewallRule | None) -> dict[str, Any] | None:
         "direction": rule.direction,
         "action": rule.action,
         "protocol": rule.protocol,
-        "ports": list(rule.local_ports),
-        "sources": list(rule.remote_addresses),
+        "ports": list(rule.local_ports) or ["any"],
+        "sources": list(rule.remote_addresses) or ["any"],
         "display": rule.display,
         "group": group_name(rule.group),
     }

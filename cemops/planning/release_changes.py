@@ -67,10 +67,17 @@ def _file_change(
         Action.CREATE if before is None else Action.UPDATE,
         f"{_file_reason(name, first=before is None)}{_by_hand(observed, name)}{_to_be_made(desired, name)}",
         before=None if before is None else {"release": observed.current},
-        after={"content": KNOWN_AFTER_APPLY} if after is None else {"digest": digest_of({name: after})},
+        after=_content(name, after),
         diff=None if after is None else unified_diff(before, after, name),
         warnings=tuple(warnings),
     )
+
+
+def _content(name: str, text: str | None) -> dict[str, str]:
+    """What identifies a file's text; nothing does while a certificate that it names is still to be made."""
+    if text is None:
+        return {"content": KNOWN_AFTER_APPLY}
+    return {"digest": KNOWN_AFTER_APPLY if KNOWN_AFTER_APPLY in text else digest_of({name: text})}
 
 
 def _taken(desired: DesiredGateway, observed: ObservedGateway, name: str) -> Iterable[PlanWarning]:

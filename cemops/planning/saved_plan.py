@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,8 +49,8 @@ class PlannedChange:
             return False
         if not (_agrees(self.before, change.before) and _agrees(self.after, change.after)):
             return False
-        # Text that depends on something still to be made cannot be compared; its before and after were.
-        return self.diff == change.diff or self.diff is None or KNOWN_AFTER_APPLY in self.diff
+        # Text that was not known at all cannot be compared; its before and after were.
+        return self.diff is None or _same_text(self.diff, change.diff)
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,17 @@ def uncovered(agreed: Sequence[PlannedChange], wanted: Sequence[Change]) -> list
         elif not any(one.covers(change) for one in same):
             reasons.append(f"{change.host}: {change.resource} {change.name} is not as it was when the plan was made")
     return reasons
+
+
+def _same_text(planned: str, now: str | None) -> bool:
+    """Compare line by line; where a line held what was known only after apply, the rest of it has to be the same."""
+    if planned == now or now is None or KNOWN_AFTER_APPLY not in planned:
+        return planned == now
+    lines, lines_now = planned.splitlines(), now.splitlines()
+    return len(lines) == len(lines_now) and all(
+        re.fullmatch(".*".join(re.escape(part) for part in line.split(KNOWN_AFTER_APPLY)), line_now)
+        for line, line_now in zip(lines, lines_now, strict=True)
+    )
 
 
 def _agrees(planned: Any, now: Any) -> bool:  # noqa: ANN401 - plain JSON data

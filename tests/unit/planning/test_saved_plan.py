@@ -78,6 +78,14 @@ def test_what_was_known_only_after_apply_agrees_with_what_became_known() -> None
     assert uncovered([PlannedChange.of(planned)], [change(after={"sha1": "AB", "names": ["b"]}, diff="+ AB")])
 
 
+def test_of_a_text_that_names_what_is_still_to_be_made_every_other_word_has_to_be_the_same() -> None:
+    planned = PlannedChange.of(change(diff=f"+key {KNOWN_AFTER_APPLY}.pem\n+allow a"))
+
+    assert planned.covers(change(diff="+key 0A.pem\n+allow a"))
+    for other in ("+key 0A.pem\n+allow b", "+key 0A.pem\n+allow a\n+allow b", "+lock 0A.pem\n+allow a", None):
+        assert not planned.covers(change(diff=other))
+
+
 def test_a_planned_change_that_nothing_asks_for_any_more_is_reported_and_no_reason_to_refuse() -> None:
     moved = compare(saved_of(change(), change("client-ca.pem")), plan_of(change()))
 

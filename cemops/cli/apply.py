@@ -32,6 +32,7 @@ from cemops.execution.planning_run import managed_hosts, plan_session, wanted_ho
 from cemops.execution.rollout_stages import RolloutStages
 from cemops.execution.session import Session, connected
 from cemops.planning.batches import Batch, batch_size, batches
+from cemops.planning.change_window import too_long
 from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.saved_plan import SavedPlan, compare, staleness
 from cemops.rendering.plan_json import plan_document
@@ -102,6 +103,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
     run.recorder.complain = say_error
     with run.recorder.holding("cemops apply"), connected(context, managed, lambda _: None) as session:
+        if saved is not None:
+            _refuse_again(run, saved)
         with progress("Observing", len(managed)) as lines:
             made = plan_session(run, session, names, lines.done)
         if saved is None and _settled(run, session):
@@ -110,6 +113,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
             show_plan(made, color=not no_color, brief=True)
         if saved is not None:
             _hold_to(saved, made)
+            made = replace(made, plan_id=saved.plan_id)
         if made.has_changes:
             _pass_guards(run, made, accept_lockout)
             if not yes and not typer.confirm("Apply these changes?", err=True):
@@ -130,7 +134,12 @@ def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None)
     """Look at the gateways that change as agents do, to compare with afterwards."""
     gate = HealthGate(run.context, run.now, say)
     gate.before(name for batch in wanted for name in batch.hosts)
-    run.stages = RolloutStages(wanted, gate.faults, max_failures, closed=run.closed)
+    durations = run.recorder.durations()
+
+    def fits(batch: Batch) -> str | None:
+        return too_long([durations.get(name) for name in batch.hosts], run.closes_in())
+
+    run.stages = RolloutStages(wanted, gate.faults, max_failures, closed=run.closed, fits=fits)
     return run.stages
 
 
@@ -151,6 +160,12 @@ def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPla
         raise RefusedError(f"{planfile} is not applied: {'; '.join(reasons)}. {_NEW_PLAN}")
     run.agreed = {host: saved.of_host(host) for host in saved.hosts}
     return saved
+
+
+def _refuse_again(run: EstateRun, saved: SavedPlan) -> None:
+    applied = run.recorder.applied_before(saved.plan_id)
+    if applied is not None:
+        raise RefusedError(f"plan {saved.plan_id} was applied already, {applied}: a plan is applied once. {_NEW_PLAN}")
 
 
 def _hold_to(saved: SavedPlan, made: Plan) -> None:

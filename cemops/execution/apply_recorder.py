@@ -77,6 +77,14 @@ class ApplyRecorder:
             store.plan(self._apply, _record_of(self.plan), estate_digest(self._context.estate))
         return not held
 
+    def applied_before(self, plan: str) -> str | None:
+        """Return when and by whom a plan was applied, None where it was not; under the lock. Raises StoreError."""
+        return self._held().applied(plan)
+
+    def durations(self) -> dict[str, float]:
+        """Return how many seconds each host's last change took. The lock must be held. Raises StoreError."""
+        return self._held().durations()
+
     def note(self, host: str, changes: Iterable[Change]) -> None:
         """Record that changes of a host are about to be made, once each; before ``begin`` there is nothing to record.
 

@@ -65,6 +65,22 @@ def closing(windows: Sequence[ChangeWindow], now: datetime) -> datetime | None:
         end = max(ends)
 
 
+def too_long(seconds: Sequence[float | None], left: timedelta | None) -> str | None:
+    """Say why machines that took so many seconds last time will not be done in the time that is left.
+
+    None where they will, where nothing closes, and where nothing is known of one: an estimate is no guess.
+    """
+    if left is None or not seconds or any(one is None for one in seconds):
+        return None
+    needed = timedelta(seconds=sum(one for one in seconds if one is not None))
+    if needed <= left:
+        return None
+    return (
+        f"the change window closes in {int(left.total_seconds())} s, and last time this took "
+        f"{int(needed.total_seconds())} s"
+    )
+
+
 def closed_sentence(windows: Sequence[ChangeWindow], now: datetime) -> str | None:
     """Return why nothing may be changed now, naming the next window; None where it may."""
     if is_open(windows, now):

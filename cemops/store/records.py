@@ -211,6 +211,27 @@ class Store:
                 close_apply(ledger, lock.apply, interrupted=True)
             ledger.delete("lock removed", LOCKS, {"estate": self.estate})
 
+    def applied(self, plan: str) -> str | None:
+        """Return when and by whom a plan was applied first, as people write it; None where it never was."""
+        with self.database.reading() as connection:
+            row = connection.execute(
+                select(APPLIES.c.started, APPLIES.c.who)
+                .where(APPLIES.c.estate == self.estate, APPLIES.c.plan == plan)
+                .order_by(APPLIES.c.number)
+            ).first()
+        return None if row is None else f"{row.started} by {row.who}"
+
+    def durations(self) -> dict[str, float]:
+        """Return how many seconds each host's last successful change took."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                select(CHANGES.c.host, CHANGES.c.seconds)
+                .join(APPLIES, APPLIES.c.number == CHANGES.c.apply)
+                .where(APPLIES.c.estate == self.estate, CHANGES.c.result == Result.APPLIED.value)
+                .order_by(CHANGES.c.number)
+            ).all()
+        return {row.host: float(row.seconds) for row in rows if row.seconds is not None}
+
     def current_lock(self) -> Lock | None:
         """Return the estate's lock, if somebody holds it."""
         with self.database.reading() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,11 @@ def test_a_saved_plan_is_applied_once_and_is_stale_after_that(site: WindowsSite)
     assert site.presented("ps1", CEM_PORT) is not None
     again = site.apply("change.plan")
     assert again.returncode == 3
-    assert "applied already" in again.stderr
+    assert "was applied already" in again.stderr
+    shutil.rmtree(site.folder / ".cemops")  # another runner, which knows nothing of it
+    elsewhere = site.apply("change.plan")
+    assert elsewhere.returncode == 3
+    assert "nothing of it is left to do" in elsewhere.stderr
 
 
 def test_what_the_plan_file_does_not_list_is_never_made(site: WindowsSite) -> None:
@@ -79,3 +84,17 @@ def test_an_old_plan_is_refused_and_a_limit_beside_a_plan_is_wrong_usage(site: W
     assert "hours old" in old.stderr
     assert site.apply("change.plan", "--limit", "ps1").returncode == 64
     assert site.presented("ps1", CEM_PORT) is None
+
+
+def test_a_plan_whose_apply_failed_is_used_up(site: WindowsSite) -> None:
+    saved(site)
+    site.faults("ps1", refuses=["Add-SslCert"])
+    assert site.apply("change.plan").returncode == 1
+    site.faults("ps1")
+
+    again = site.apply("change.plan")
+
+    assert again.returncode == 3
+    assert "applied already" in again.stderr
+    assert saved(site).exists()
+    assert site.apply("change.plan").returncode == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cemops.model.change_control import ChangeWindow
-from cemops.planning.change_window import closed_sentence, closing, is_open, next_opening
+from cemops.planning.change_window import closed_sentence, closing, is_open, next_opening, too_long
 
 
 def window(**changes: Any) -> ChangeWindow:
@@ -116,3 +116,21 @@ def test_a_window_that_never_closes_has_some_end_far_away() -> None:
 
     assert end is not None
     assert end - at("2026-11-22T12:00:00+02:00") > timedelta(days=31)
+
+
+def test_a_batch_that_took_longer_than_the_window_lasts_is_not_begun() -> None:
+    said = too_long([40.0, 50.0], timedelta(seconds=60))
+
+    assert said is not None
+    assert "closes in 60 s" in said
+    assert "90 s" in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [([40.0], timedelta(seconds=60)), ([40.0, None], timedelta(seconds=1)), ([], timedelta(0)), ([900.0], None)],
+)
+def test_a_batch_that_fits_or_of_which_too_little_is_known_is_begun(
+    seconds: list[float | None], left: timedelta | None
+) -> None:
+    assert too_long(seconds, left) is None

@@ -35,6 +35,7 @@ from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
 
 COMMANDS = (
+    "init",
     "validate",
     "schema",
     "plan",

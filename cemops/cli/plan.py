@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -52,6 +53,12 @@ def plan(  # noqa: PLR0913 - one parameter an option
         Path | None,
         typer.Option("--out", metavar="FILE", help="Keep the plan in a file, for `cemops apply FILE`."),
     ] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics", metavar="FILE", help="Write metrics for Prometheus' textfile collector, too: FILE.prom."
+        ),
+    ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there is something to change.")
     ] = False,
@@ -77,8 +84,10 @@ def plan(  # noqa: PLR0913 - one parameter an option
     names = wanted_hosts(context.estate, names_of(limit), deploy)
     if observed is None:
         made = planned_live(run, names)
+        seen = {name: observation.observed for name, observation in run.observations.items()}
     else:
-        made = plan_record(run, read_record(observed, context.estate), names)
+        seen = read_record(observed, context.estate)
+        made = plan_record(run, seen, names)
     if out is not None:
         write_plan_file(out, made, context)
         say(f"The plan is kept in {out}: apply it with `cemops apply {out}`.")
@@ -93,6 +102,8 @@ def plan(  # noqa: PLR0913 - one parameter an option
     closed = closed_sentence(context.estate.change_windows, time)
     if made.has_changes and closed:
         say(f"It is {closed}: apply would refuse now.")
+    if metrics is not None:
+        write_plan_metrics(metrics, made, run, seen)
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
 
 
@@ -104,6 +115,18 @@ def planned_live(run: EstateRun, names: tuple[str, ...]) -> Plan:
         connected(run.context, managed, lambda _: None) as session,
     ):
         return plan_session(run, session, names, lines.done)
+
+
+def write_plan_metrics(file: Path, made: Plan, run: EstateRun, seen: Mapping[str, Any]) -> None:
+    """Write the metrics of a plan, and of what its hosts' observations show to run out. Raises CemopsError."""
+    # Imported where they are asked for, for a quick start.
+    from cemops.execution.metrics_file import write_metrics  # noqa: PLC0415 - see above
+    from cemops.execution.seen_expiries import seen_expiries  # noqa: PLC0415 - see above
+    from cemops.rendering.plan_metrics import plan_metrics  # noqa: PLC0415 - see above
+
+    planned = {host.host for host in made.hosts}
+    expiries = seen_expiries(run.context, {name: found for name, found in seen.items() if name in planned})
+    write_metrics(file, plan_metrics(made, expiries, run.now))
 
 
 def exit_code(made: Plan, *, detailed: bool) -> int:

@@ -20,6 +20,7 @@ from cemops.pki.inspection import certificate_facts, certificates_from_bytes, cr
 from cemops.planning.certificate_choice import CertificateChoice, choose_certificate
 from cemops.planning.changes import KNOWN_AFTER_APPLY
 from cemops.planning.desired_gateway import CLIENT_CA, CLIENT_CRL, CONFIGURATION, DesiredGateway
+from cemops.planning.lockout import surroundings
 from cemops.planning.materials import AuthorityMaterial, GatewayMaterials
 from cemops.planning.release import RELEASE_FOLDER
 from cemops.planning.revocation import LiveTrust
@@ -97,6 +98,7 @@ def composed(  # noqa: PLR0913, PLR0917 - the estate's side, then the host's, th
         unit=_unit(gateway, inputs, observed),
         hosts=tuple(dict.fromkeys(target.host for target in targets)),
         unproven=agents_missing(context.estate, gateway),
+        around=surroundings(context.estate, gateway, now),
         on_loopback=topology.is_on_loopback(gateway),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cemops.model.gateways import Gateway
 from cemops.planning.certificate_choice import CertificateChoice
+from cemops.planning.lockout import ALONE, Surroundings
 from cemops.planning.materials import GatewayMaterials
 from cemops.planning.sizing import Sizing
 
@@ -37,6 +38,8 @@ class DesiredGateway:
     """Each listed name, once (IG-13)."""
     unproven: tuple[str, ...] = ()
     """Notification Servers of which no agent's certificate can be had: no tunnel can be opened as their agent."""
+    around: Surroundings = ALONE
+    """What the rest of the estate says of its agents."""
     on_loopback: bool = False
     """A lab: everything is on loopback, and names may resolve to it."""
     restored: bool = False

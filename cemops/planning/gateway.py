@@ -21,8 +21,9 @@ from cemops.planning.changes import (
     Resource,
     unified_diff,
 )
-from cemops.planning.desired_gateway import UNIT, DesiredGateway
+from cemops.planning.desired_gateway import CONFIGURATION, UNIT, DesiredGateway
 from cemops.planning.host_fitness import Wanted, judge_host
+from cemops.planning.lockout import cut_off_by_release, cut_off_by_trust
 from cemops.planning.release import Release, settle_release
 from cemops.planning.release_changes import release_changes
 from cemops.planning.revocation import LiveTrust, judge_trust
@@ -86,7 +87,10 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
             *_choice_warnings(desired, certificate),
             *(not_proven(desired.unproven) if switch or service.change else ()),
         ),
-        cut_off=cut_off_by(host, desired.choice, live.certificate or desired.materials.certificate.recorded),
+        cut_off=(
+            *cut_off_by(host, desired.choice, live.certificate or desired.materials.certificate.recorded),
+            *(_cut_off_by_switch(desired, observed, live) if switch else ()),
+        ),
         release=release,
         switch=switch,
         service=service.step,
@@ -94,6 +98,15 @@ def plan_gateway(desired: DesiredGateway, observed: ObservedGateway, live: LiveT
         place_certificate=place_certificate,
         place_unit=unit is not None,
         desired=desired,
+    )
+
+
+def _cut_off_by_switch(desired: DesiredGateway, observed: ObservedGateway, live: LiveTrust) -> tuple[str, ...]:
+    host = desired.gateway.name
+    texts = observed.live_files.get(CONFIGURATION), desired.files[CONFIGURATION]
+    return (
+        *cut_off_by_release(host, *texts, desired.around),
+        *cut_off_by_trust(host, desired.materials.authorities, live, desired.around),
     )
 
 

@@ -1,0 +1,78 @@
+"""Who loses a gateway, or what is behind it, when its configuration changes: what ``--accept-lockout`` counts.
+
+A change of the gateway's own certificate is judged in :mod:`cemops.planning.certificate_change`. A site server that
+leaves an allow-list is a warning there, not a lockout: its Internet site has others (SS-07).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cemops.model import topology
+from cemops.model.estate import Estate
+from cemops.model.gateways import Gateway
+from cemops.planning.change_window import next_opening
+from cemops.planning.live_configuration import allowed_targets, listening_ports
+from cemops.planning.materials import AuthorityMaterial
+from cemops.planning.revocation import LiveTrust
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the rest of the estate says of a gateway's agents."""
+
+    elsewhere: frozenset[str] = frozenset()
+    """``host:port`` entries that another gateway lists: agents rotate to it (C-07)."""
+    site_servers: frozenset[str] = frozenset()
+    """Entries that are site servers'."""
+    next_window: datetime | None = None
+    """When hosts may next be changed after the window of now; None where that is always."""
+
+
+ALONE = Surroundings()
+"""No other gateway, no site server, no change window."""
+
+
+def surroundings(estate: Estate, gateway: Gateway, now: datetime) -> Surroundings:
+    """Look at the estate around a gateway."""
+    others = [one for one in estate.gateways if one.name != gateway.name]
+    entries = [target for one in (gateway, *others) for target in topology.allow_list(estate, one)]
+    declared = {f"{server.fqdn}:{topology.effective_web(estate, server).cem.port}" for server in estate.site_servers}
+    opening = next_opening(estate.change_windows, now)
+    return Surroundings(
+        elsewhere=frozenset(str(target) for one in others for target in topology.allow_list(estate, one)),
+        site_servers=frozenset(declared | {str(target) for target in entries if target.kind == "site_server"}),
+        next_window=None if opening is None else opening[1],
+    )
+
+
+def cut_off_by_release(host: str, live: str | None, desired: str | None, around: Surroundings) -> Iterator[str]:
+    """Yield a line for each port that agents know and that closes, and each NS that no gateway leads to any more."""
+    if live is None or desired is None:
+        return
+    for port in sorted(listening_ports(live) - listening_ports(desired)):
+        yield f"{host}: agents whose policy names port {port} cannot connect until they have the new one (PO-01)"
+    lost = allowed_targets(live) - allowed_targets(desired) - around.elsewhere - around.site_servers
+    for target in sorted(lost):
+        yield f"{host}: no gateway leads agents to {target} any more (IG-02)"
+
+
+def cut_off_by_trust(
+    host: str, materials: Sequence[AuthorityMaterial], live: LiveTrust, around: Surroundings
+) -> Iterator[str]:
+    """Yield a line for each CA whose agents are refused: it leaves the bundle, or its CRL runs out too early."""
+    kept = {material.certificate.sha256 for material in materials if material.certificate is not None}
+    for ca in live.authorities:
+        if ca.sha256 not in kept:
+            yield f"{host}: agents of the CA {ca.subject} ({ca.sha1}) cannot connect any more (C-01)"
+    for material in materials:
+        crl = None if material.will_make_crl else material.crl
+        if crl is None or crl.next_update is None or around.next_window is None:
+            continue
+        if crl.next_update < around.next_window:
+            yield (
+                f"{host}: every agent of {material.name} is refused from {crl.next_update:%Y-%m-%d %H:%M} UTC, when "
+                f"its CRL expires, until the next change window on {around.next_window:%Y-%m-%d %H:%M %Z} (CE-08)"
+            )

@@ -11,8 +11,8 @@ import typer
 
 from cemops.cli.gateway_names import Name, gateway_of
 from cemops.cli.judging import stop_on_errors
-from cemops.cli.messages import say
-from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, time_of
+from cemops.cli.messages import say, say_error
+from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, reason_of, time_of
 from cemops.cli.styled import show_plan
 from cemops.errors import RefusedError, UsageError
 from cemops.execution.applying_run import apply_session
@@ -22,7 +22,6 @@ from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringG
 from cemops.execution.planning_run import plan_session
 from cemops.execution.session import connected
 from cemops.planning.batches import Batch
-from cemops.planning.change_window import closed_sentence
 from cemops.planning.changes import HostStatus, Plan
 from cemops.rendering.plan_json import plan_document
 
@@ -52,6 +51,10 @@ def restore(  # noqa: PLR0913 - one parameter an option
             "--accept-lockout", metavar="N", min=1, help="Cut off what is listed, N being the number of lines."
         ),
     ] = None,
+    override_window: Annotated[
+        str | None,
+        typer.Option("--override-window", metavar="REASON", help="Restore outside the change windows; recorded."),
+    ] = None,
     output: Output = "text",
     now: NowOption = None,
     no_color: NoColorOption = False,
@@ -69,8 +72,10 @@ def restore(  # noqa: PLR0913 - one parameter an option
     stop_on_errors(context, time)
     stored = read_backup(context, gateway.name, None if source == "latest" else Path(source))
     say(f"{name}: backup of {stored.created:%Y-%m-%d %H:%M:%S} UTC, thumbprint {stored.facts.sha1}")
-    run = RestoreRun(context, time, restoring=RestoringGateway(stored, wanted))
-    with connected(context, [name], lambda _: None) as session:
+    restoring = RestoringGateway(stored, wanted)
+    run = RestoreRun(context, time, window_override=reason_of(override_window), restoring=restoring)
+    run.recorder.complain = say_error
+    with run.recorder.holding("cemops gateway restore"), connected(context, [name], lambda _: None) as session:
         made = plan_session(run, session, [name], lambda _: None)
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
@@ -79,6 +84,7 @@ def restore(  # noqa: PLR0913 - one parameter an option
             if not yes and not typer.confirm("Restore this gateway?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
+        run.recorder.plan = made
         batches = [Batch("gateway", (host.host,)) for host in made.hosts if host.status is HostStatus.CHANGES]
         applied = apply_session(run, session, batches, say)
     failed = [host for host in applied if not host.succeeded]
@@ -110,7 +116,7 @@ def _parts(text: str) -> frozenset[Part]:
 
 def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
     """Refuse (3) before anybody is asked; the operation asks the same guards again."""
-    closed = closed_sentence(run.context.estate.change_windows, run.now)
+    closed = run.closed()
     if closed:
         raise RefusedError(f"{closed}. Nothing was changed.")
     if made.cut_off and accept_lockout != len(made.cut_off):

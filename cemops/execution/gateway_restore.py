@@ -7,15 +7,17 @@ come from differs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import SecretStr
 from pyinfra.api.host import Host
 
 from cemops.errors import PkiError
+from cemops.execution.applied_estates import AppliedEstates
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.gateway_desired import certificates_in, composed, crls_in, live_trust
@@ -63,6 +65,16 @@ class RestoreRun(EstateRun):
         if self.restoring is not None and self.restoring.backup.gateway == name:
             return self.restoring
         return super().kind(name)
+
+    @cached_property
+    def applied(self) -> AppliedEstates:
+        """What is remembered of applies: a restored gateway is what its backup says, which no estate may declare."""
+        return _NothingApplied(self.context)
+
+
+class _NothingApplied(AppliedEstates):
+    def remember(self, hosts: Iterable[str]) -> None:
+        """Leave what is remembered as it is."""
 
 
 class RestoringGateway(GatewayKind):

@@ -118,13 +118,13 @@ class PkiFolder:
             try:
                 _write_new(temporary, data)
                 os.link(temporary, path)  # a link, unlike a rename, fails where the name is taken
+            except FileExistsError:
+                raise PkiError(
+                    f"{path} exists already and is never overwritten: move it away if it is not wanted"
+                ) from None
             finally:
                 temporary.unlink(missing_ok=True)
             _sync_folder(path.parent)
-        except FileExistsError:
-            raise PkiError(
-                f"{path} exists already and is never overwritten: move it away if it is not wanted"
-            ) from None
         except OSError as error:
             raise PkiError(
                 f"{path} cannot be written ({error.strerror}): make room or give yourself the right"

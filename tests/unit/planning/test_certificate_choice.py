@@ -61,6 +61,10 @@ def pfx(facts: CertificateFacts) -> GatewayCertificateMaterial:
     return GatewayCertificateMaterial("pfx", facts)
 
 
+def backup(facts: CertificateFacts, recorded: CertificateFacts | None = None) -> GatewayCertificateMaterial:
+    return GatewayCertificateMaterial("backup", facts, recorded=recorded)
+
+
 def stored(thumbprint: str, facts: CertificateFacts | None = None) -> GatewayCertificateMaterial:
     return GatewayCertificateMaterial("thumbprint", facts, thumbprint=thumbprint)
 
@@ -145,6 +149,12 @@ ROWS = [
     ),
     ("pfx, for clients", pfx(certificate("B", extended_key_usages=(CLIENT_AUTH,))), None, True, "refuse", "B", ()),
     ("pfx, an intermediate CA", pfx(certificate("B", is_ca=True, issuer="CN=Root")), None, True, "refuse", "B", ()),
+    ("backup, none live", backup(LIVE), None, True, "deliver", "A", ()),
+    ("backup, rebuilt, it served last", backup(LIVE, LIVE), None, True, "deliver", "A", ()),
+    ("backup, rebuilt, another served last", backup(OTHER, LIVE), None, True, "deliver", "B", ("agents-cut-off",)),
+    ("backup, live is it", backup(LIVE), LIVE, True, "keep", "A", ()),
+    ("backup, live is another", backup(OTHER), LIVE, True, "replace", "B", ("agents-cut-off",)),
+    ("backup, expired", backup(EXPIRED), None, True, "refuse", "A", ()),
     ("thumbprint, live is it (SHA-1)", stored("A" * 40), LIVE, True, "keep", "A", ()),
     ("thumbprint, live is it (SHA-256)", stored("A" * 64), LIVE, True, "keep", "A", ()),
     (

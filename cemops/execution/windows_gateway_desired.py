@@ -21,6 +21,7 @@ from cemops.pki.gateway_materials import gateway_key_pem, gateway_materials
 from cemops.pki.inspection import certificate_facts, certificates_from_bytes, crl_facts, crl_from_bytes
 from cemops.pki.name_hash import issuer_hash, subject_hash
 from cemops.planning.certificate_choice import choose_certificate
+from cemops.planning.lockout import surroundings
 from cemops.planning.materials import AuthorityMaterial
 from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import Sizing, gateway_sizing
@@ -62,6 +63,7 @@ def windows_gateway(
         targets=topology.allow_list(context.estate, gateway),
         certificate_pem=certificate_text(choice, materials),
         unproven=agents_missing(context.estate, gateway),
+        around=surroundings(context.estate, gateway, now),
         on_loopback=topology.is_on_loopback(gateway),
     )
     return (_with_configuration(desired, observed) if gateway.layout == "smp-7" else desired), found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cemops.model.gateways import Gateway
 from cemops.model.topology import Target
 from cemops.planning.certificate_choice import CertificateChoice
+from cemops.planning.lockout import ALONE, Surroundings
 from cemops.planning.materials import GatewayMaterials
 from cemops.planning.revocation import LiveTrust
 
@@ -59,6 +60,8 @@ class DesiredWindowsGateway:
     """7.x: text of server.crt, chain included; None where it is known after apply."""
     unproven: tuple[str, ...] = ()
     """Notification Servers of which no agent's certificate can be had."""
+    around: Surroundings = ALONE
+    """What the rest of the estate says of its agents."""
     on_loopback: bool = False
     """A lab: everything is on loopback, and names may resolve to it."""
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from cemops.model.windows_observed import ObservedWindows, WindowsService
 from cemops.planning.certificate_change import cut_off_by, not_proven
 from cemops.planning.changes import Change, PlanWarning
+from cemops.planning.lockout import cut_off_by_release, cut_off_by_trust
 from cemops.planning.name_resolution import NameJudgement, is_listed, judge_name
 from cemops.planning.revocation import judge_trust
 from cemops.planning.windows.gateway import smp7
@@ -45,6 +46,8 @@ def plan_windows_gateway(
     if desired.choice.action == "refuse":
         errors += desired.choice.reasons
     plan = (_smp7 if gateway.layout == "smp-7" else _smp8)(desired, found, place, observed, service)
+    if any(not change.by_operator for change in plan.changes):
+        plan = replace(plan, cut_off=(*plan.cut_off, *_cut_off(desired, found, place, observed)))
     shown = {warning for change in plan.changes for warning in change.warnings}
     warnings: tuple[PlanWarning, ...] = (
         *_trust_warnings(desired, found, trust.warnings),
@@ -59,6 +62,17 @@ def plan_windows_gateway(
         warnings=warnings,
     )
     return replace(plan, preparation=(), actions=(), restore=()) if errors or not desired.known else plan
+
+
+def _cut_off(
+    desired: DesiredWindowsGateway, found: FoundTrust, place: Installation, observed: ObservedWindows
+) -> Iterator[str]:
+    """Yield who loses the gateway, or what is behind it, besides those who pin its certificate."""
+    host = desired.gateway.name
+    yield from cut_off_by_trust(host, desired.materials.authorities, found.live, desired.around)
+    if desired.gateway.layout == "smp-7":
+        live = smp7.live_configuration(place.folders, observed)
+        yield from cut_off_by_release(host, live or None, desired.configuration, desired.around)
 
 
 def _smp7(

@@ -36,9 +36,7 @@ def test_every_declared_port_listens(windows: WindowsMachine, windows_host: Host
 
 
 def test_the_declared_firewall_rules_are_there_and_enabled(windows: WindowsMachine, windows_host: Host) -> None:
-    script = (
-        "Get-NetFirewallRule -Name 'cemops-*' -ErrorAction SilentlyContinue | ForEach-Object { $_.Name; $_.Enabled }"
-    )
+    script = "Get-NetFirewallRule -Name 'cemops-*' -ErrorAction SilentlyContinue | ForEach-Object { \"$($_.Name) $($_.Enabled)\" }"
     words = powershell(windows_host, script)
     assert set(zip(words[::2], words[1::2], strict=True)) >= {(rule, "True") for rule in windows.rules}
 

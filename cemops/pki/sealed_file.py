@@ -1,4 +1,4 @@
-"""A file that only ``pki.passphrase`` opens: what cemops writes down of a gateway's key (docs/backup.md, ADR 0008).
+"""A file that only ``pki.passphrase`` opens: what cemops writes down of a gateway's key (docs/backup.md, ADR 0012).
 
 ::
 

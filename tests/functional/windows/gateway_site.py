@@ -28,7 +28,7 @@ from tests.functional.gateway_agent import Outer
 from tests.functional.gateway_backends import EchoServer
 from tests.functional.gateway_httpd import HTTPD, MODULES
 from tests.functional.gateway_pki import Issued, TestAuthority, pem
-from tests.functional.windows.windows_site import AGENT_PORT, SiteMachine, WindowsSite
+from tests.functional.windows.windows_site import AGENT_PORT, Making, SiteMachine, WindowsSite
 
 NS_FQDN = "ns1.corp.test.example"
 FQDN = "gw3.test.example"
@@ -75,18 +75,23 @@ class GatewaySite(WindowsSite):
         return address
 
     def add_gateway(
-        self, name: str = "gw3", certificate: ServerCertificate | None = None, **changes: Any
+        self,
+        name: str = "gw3",
+        certificate: ServerCertificate | None = None,
+        making: Making | None = None,
+        configuration: str = CONFIGURATION,
+        **changes: Any,
     ) -> SiteMachine:
-        """Declare a gateway; born with the vendor's installation, its service stopped."""
+        """Declare a gateway; born with the vendor's installation of 7.x, its service stopped."""
         fqdn = f"{name}.test.example"
 
-        def making(born: birth.Newborn) -> Machine:
+        def made(born: birth.Newborn) -> Machine:
             born.names.update({NS_FQDN: (f"{self.network}.100",)})
-            return smp7_gateway(born, certificate)
+            return smp7_gateway(born, certificate) if making is None else making(born)
 
-        machine = self._add(name, fqdn, making)
+        machine = self._add(name, fqdn, made)
         wrapper = next(iter(sorted(Path("/usr/lib").glob("*/libnss_wrapper.so"))), "")
-        HttpdSettings(HTTPD, MODULES, SERVICE, CONFIGURATION, str(wrapper)).write(machine.folder)
+        HttpdSettings(HTTPD, MODULES, SERVICE, configuration, str(wrapper)).write(machine.folder)
         gateway = {
             "name": name,
             "fqdn": fqdn,

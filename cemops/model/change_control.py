@@ -31,7 +31,7 @@ class ChangeControl(Section):
     """Limits on how changes are made."""
 
     max_plan_age_hours: Hours = MAX_PLAN_AGE_HOURS
-    """A plan file that is older is refused (not used yet)."""
+    """A plan file that is older is refused."""
     policy_dwell_days: Days = POLICY_DWELL_DAYS
     """Days that agents get to fetch a new thumbprint (CE-05); not used yet."""
     store: SecretReference | None = None

@@ -79,9 +79,7 @@ def test_description_is_that_of_the_field_not_of_its_type(printed: dict[str, Any
 @pytest.mark.parametrize(
     "field",
     [
-        "ChangeControl.max_plan_age_hours",
         "ChangeControl.policy_dwell_days",
-        "ChangeControl.store",
         "OfflinePackage.valid_days",
         "Policy.prefer_gateway",
         "SizingQuestion.client_computers",

@@ -227,6 +227,59 @@ def test_a_machine_that_loses_its_power_goes_back_by_itself_and_the_next_apply_c
     assert (in_sync(site), site.serving()) == (True, thumbprint)
 
 
+def test_a_change_that_was_cut_off_before_its_confirmation_is_confirmed_by_the_next_apply_if_it_works(
+    site: GatewaySite,
+) -> None:
+    site.add_gateway()
+    thumbprint = applied(site)
+    site.resolve("smp")
+    list_another_name(site)
+    site.faults("gw3", dies=["Unregister-DeadMan"])
+    assert site.apply().returncode == 1
+    site.faults("gw3")
+    site.start()
+    assert "pending-switch" in warnings_of(site.plan()["gw3"])
+
+    done = site.apply()
+
+    assert done.returncode == 0, shown(done)
+    assert "the unconfirmed change was confirmed" in shown(done)
+    assert b"^smp:4726$" in (site.file(CONF) or b"")
+    assert (site.serving(), site.machine().dead_men, in_sync(site)) == (thumbprint, [], True)
+
+
+def test_a_gateway_that_cannot_be_dialled_from_outside_is_not_touched(site: GatewaySite) -> None:
+    site.add_gateway()
+    applied(site)
+    conf = site.file(CONF)
+    site.resolve("smp")
+    site.gateway["public_address"] = f"{site.network}.200"
+    list_another_name(site)
+
+    done = site.apply()
+
+    assert done.returncode == 1
+    assert "cannot be dialled from here" in shown(done)
+    assert "nothing was touched" in shown(done)
+    assert site.file(CONF) == conf
+
+
+def test_a_key_of_another_certificate_is_seen_by_its_hash_and_replaced(site: GatewaySite) -> None:
+    site.add_gateway()
+    thumbprint = applied(site)
+    key = site.file(KEY)
+    site.write_file(KEY, LabAuthority("other").issue((FQDN,)).key)
+    planned = site.plan()["gw3"]
+    assert "its key on the gateway is missing or another certificate's" in only(planned, "certificate")["reason"]
+    assert planned["cut_off"] == []
+
+    done = site.apply()
+
+    assert done.returncode == 0, shown(done)
+    assert (site.file(KEY), site.serving()) == (key, thumbprint)
+    assert site.machine().drive.place(KEY).stat().st_mode & 0o077 == 0
+
+
 def test_a_service_that_does_not_start_again_is_put_back_at_once(site: GatewaySite) -> None:
     site.add_gateway()
     thumbprint = applied(site)

@@ -51,10 +51,12 @@ PKI_PASSPHRASE = 'cänary/pki "passphrase" +&7c1e'
 KEY_PASSPHRASE = "canary\\ssh<passphrase>'49d2"
 PFX_PASSWORD = "canary=pfx%password;b8e0"
 LOGIN_PASSWORD = "canary|login$password`61fa"
+STORE_PASSWORD = "canary@store/password:5ec1"
 ENVIRON = {
     "CANARY_PFX": PFX_PASSWORD,
     "CANARY_LOGIN": LOGIN_PASSWORD,
     "CANARY_KEY": KEY_PASSPHRASE,
+    "CANARY_STORE": f"postgresql://cemops:{quote(STORE_PASSWORD, safe='')}@127.0.0.1:1/cemops",
 }
 
 WINDOWS = ("ns1", "ps1", "ps2", "gw3")
@@ -77,6 +79,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (PYINFRA, "inventory", "deploys/site_servers.py", "-y", "-vvv", "--debug", "--limit", "ps1"),
     (PYINFRA, "inventory", "deploys/agent_site.py", "-y", "-vvv", "--debug"),
     (*CEMOPS, "apply", "--yes", "--format", "json"),
+    (*CEMOPS, "history", "--debug"),
+    (*CEMOPS, "history", "--verify", "--format", "json"),
+    (*CEMOPS, "unlock", "--debug"),
     (*CEMOPS, "observe", "--out", RECORD, "--debug"),
     (*CEMOPS, "plan", "--observed", RECORD),
     (*CEMOPS, "observe", "--show-identity"),
@@ -171,6 +176,7 @@ def _spoil_estate(lab: Lab) -> dict[str, str]:
         "passphrase of the ssh key": KEY_PASSPHRASE,
         "password of the pfx": PFX_PASSWORD,
         "password of the log-on": LOGIN_PASSWORD,
+        "password of the store": STORE_PASSWORD,
         "key in the pfx": key_body(pfx_key),
         "ssh private key": key_body(plain),
         "ssh private key, as PKCS #8": key_body(secret),
@@ -286,6 +292,13 @@ def _pasted_password(site: Site) -> Mend:
     return lambda: None
 
 
+def _store_out_of_reach(site: Site) -> Mend:
+    estate = yaml.safe_load(site.estate.read_text("utf-8"))
+    estate["change"] = {"store": "env:CANARY_STORE"}
+    site.estate.write_text(yaml.safe_dump(estate), "utf-8")
+    return lambda: None
+
+
 def _log_on_by_password(site: Site) -> Mend:
     estate = yaml.safe_load(site.estate.read_text("utf-8"))
     for name in ("private_key_file", "private_key_passphrase"):
@@ -315,6 +328,10 @@ FAILING: tuple[tuple[Spoil, tuple[str, ...], dict[str, str | None]], ...] = (
     (_nothing, (*STOCK, "-y", "-vvv", "--debug"), {"CANARY_KEY": PFX_PASSWORD}),
     (_pasted_password, (*CEMOPS, "plan", "--debug"), {}),
     (_pasted_password, (*STOCK, "--dry", "--debug"), {}),
+    (_store_out_of_reach, (*CEMOPS, "apply", "--yes", "--debug"), {}),
+    (_store_out_of_reach, (*CEMOPS, "history", "--debug"), {}),
+    (_store_out_of_reach, (*CEMOPS, "unlock", "--debug"), {}),
+    (_store_out_of_reach, (*CEMOPS, "history", "--debug"), {"CANARY_STORE": f"postgresql://x:{STORE_PASSWORD}@h"}),
     (_log_on_by_password, (*CEMOPS, "plan", "--debug"), {}),
     (_log_on_by_password, (*STOCK, "--dry", "-vvv", "--debug"), {}),
     (_certificate_in_a_broken_pfx, (*CEMOPS, "plan", "--debug"), {}),

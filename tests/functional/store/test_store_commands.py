@@ -41,17 +41,11 @@ class Desk:
     gateway: socket.socket
     url: str | None
 
-    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return self.start([sys.executable, "-m", "cemops"], *words, **environ)
-
-    def pyinfra(self) -> subprocess.CompletedProcess[str]:
-        return self.start([str(Path(sys.executable).parent / "pyinfra")], "inventory", "deploys/gateway.py", "-y")
-
-    def start(self, program: list[str], *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*program, *words],
+            [sys.executable, "-m", "cemops", *words],
             cwd=ROOT,
-            env={**os.environ, "CEMOPS_ESTATE": str(self.estate), "STORE": self.url or "", **environ},
+            env={**os.environ, "CEMOPS_ESTATE": str(self.estate), "STORE": self.url or ""},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

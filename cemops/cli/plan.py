@@ -22,6 +22,7 @@ from cemops.cli.options import (
     time_of,
 )
 from cemops.cli.styled import show_plan
+from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.observation_record import read_record
 from cemops.execution.plan_file import write_plan_file
@@ -118,15 +119,24 @@ def planned_live(run: EstateRun, names: tuple[str, ...]) -> Plan:
 
 
 def write_plan_metrics(file: Path, made: Plan, run: EstateRun, seen: Mapping[str, Any]) -> None:
-    """Write the metrics of a plan, and of what its hosts' observations show to run out. Raises CemopsError."""
+    """Write the metrics of a plan, of what its hosts' observations show to run out, of the last apply.
+
+    Raises CemopsError where the file cannot be written. A store that cannot be read is said, and left out.
+    """
     # Imported where they are asked for, for a quick start.
+    from cemops.execution.last_apply import last_apply  # noqa: PLC0415 - see above
     from cemops.execution.metrics_file import write_metrics  # noqa: PLC0415 - see above
     from cemops.execution.seen_expiries import seen_expiries  # noqa: PLC0415 - see above
     from cemops.rendering.plan_metrics import plan_metrics  # noqa: PLC0415 - see above
 
     planned = {host.host for host in made.hosts}
     expiries = seen_expiries(run.context, {name: found for name, found in seen.items() if name in planned})
-    write_metrics(file, plan_metrics(made, expiries, run.now))
+    last = None
+    try:
+        last = last_apply(run.context)
+    except CemopsError as error:
+        say(f"the metrics do not tell of the last apply: {error}")
+    write_metrics(file, plan_metrics(made, expiries, run.now, last))
 
 
 def exit_code(made: Plan, *, detailed: bool) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cemops.model.counting import counted
-from cemops.planning.changes import Change, HostPlan, HostStatus, Plan, PlanWarning
+from cemops.planning.changes import Change, HostPlan, HostStatus, Intent, Plan, PlanWarning
 from cemops.rendering.markdown import LONGEST, code, fenced, sentence
 from cemops.rendering.plan_text import changed_values, summary_sentence
 
@@ -79,6 +79,9 @@ def _head(plan: Plan) -> str:
     in_sync = [host.host for host in plan.hosts if host.status is HostStatus.IN_SYNC and host.managed]
     lines = [MARK, f"## cemops plan: {code(plan.estate)}", f"**{summary_sentence(plan)}**"]
     lines += [f"In sync: {_named(in_sync)}."] if in_sync else []
+    drift = sum(change.intent is Intent.CORRECTIVE for host in plan.hosts for change in host.changes)
+    undone = counted(drift, "change undoes", "changes undo")
+    lines += [f"Drift: {undone} what was changed on hosts since the last apply."] if drift else []
     return "\n\n".join((*lines, f"Plan {code(plan.plan_id)} of {code(plan.created)}.")) + "\n"
 
 
@@ -110,19 +113,26 @@ def _sections(plan: Plan) -> Iterator[Section]:
     needed = f"Apply does it only with `--accept-lockout {len(plan.cut_off)}`."
     yield Section(f"### Cut off by this plan\n\n{needed}", tuple(lines))
     for host in plan.hosts:
-        yield Section(f"### {code(host.host)}: {host.status}", tuple(_host_pieces(host)))
+        own = (*_failures(host), *_changes(host, drift=False))
+        yield Section(f"### {code(host.host)}: {host.status}", own)
+    for host in plan.hosts:
+        yield Section(f"### Drift on {code(host.host)}", tuple(_changes(host, drift=True)))
     yield Section("### Warnings", tuple(_warnings(plan)))
     steps = (change for host in plan.hosts for change in host.changes if change.by_operator)
     yield Section("### For the operator", tuple(Piece(Kind.STEP, _change_text(step, step.host)) for step in steps))
 
 
-def _host_pieces(host: HostPlan) -> Iterator[Piece]:
+def _failures(host: HostPlan) -> Iterator[Piece]:
     if host.error:
         yield Piece(Kind.FAILURE, f"- failed: {sentence(host.error)}")
     for refusal in host.refusals:
         yield Piece(Kind.FAILURE, f"- refused: {sentence(refusal)}")
+
+
+def _changes(host: HostPlan, *, drift: bool) -> Iterator[Piece]:
+    """Tell the changes that undo what was changed on the host since the last apply (``drift``), or the others."""
     for change in host.changes:
-        if not change.by_operator:
+        if not change.by_operator and (change.intent is Intent.CORRECTIVE) is drift:
             yield Piece(Kind.CHANGE, _change_text(change))
             if change.diff:
                 block = fenced(change.diff, "diff")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cemops.planning.changes import Action, HostStatus, Plan
+from cemops.planning.changes import Action, HostPlan, HostStatus, Intent, Plan
 from cemops.planning.expiries import Expiry, soonest
 from cemops.rendering.terminal import visible_utf8
 
@@ -27,13 +27,22 @@ class Sample:
     labels: Mapping[str, str]
 
 
-def plan_metrics(plan: Plan, expiries: Iterable[Expiry], now: datetime) -> str:
+@dataclass(frozen=True)
+class LastApply:
+    """The last apply that the store knows: when it began (aware), and what came of it."""
+
+    began: datetime
+    result: str
+
+
+def plan_metrics(plan: Plan, expiries: Iterable[Expiry], now: datetime, last_apply: LastApply | None = None) -> str:
     """Give metrics of a plan and of what was seen to run out; ``now`` is the plan's time (aware)."""
     seen = soonest(expiries)
     lines = [
         *_family("plan_timestamp_seconds", "When the plan was made (Unix time).", [Sample(now.timestamp(), {})], plan),
         *_family("plan_hosts", "Hosts by status.", _hosts(plan), plan),
         *_family("plan_changes", "Changes that an apply would make, or an operator has to.", _changes(plan), plan),
+        *_family("plan_drift", "Changes that undo what somebody changed on the host.", _drift(plan), plan),
         *_family("plan_warnings", "Warnings of the plan.", _warnings(plan), plan),
         *_family("plan_cut_off_lines", "Lines of who would be cut off.", _cut_off(plan), plan),
         *_family(
@@ -55,6 +64,7 @@ def plan_metrics(plan: Plan, expiries: Iterable[Expiry], now: datetime) -> str:
             [Sample(one.days(now), {"host": one.host, "issuer": one.name}) for one in seen if one.use == "crl"],
             plan,
         ),
+        *_family("last_apply_timestamp_seconds", "When the last apply began (Unix time).", _last(last_apply), plan),
     ]
     return "\n".join(lines) + "\n"
 
@@ -65,12 +75,26 @@ def _hosts(plan: Plan) -> Iterator[Sample]:
         yield Sample(statuses.count(status), {"status": status})
 
 
+def _planned(plan: Plan) -> Iterator[HostPlan]:
+    """Leave out hosts of whose changes nothing is known."""
+    return (host for host in plan.hosts if host.status not in (HostStatus.UNREACHABLE, HostStatus.ERROR))
+
+
 def _changes(plan: Plan) -> Iterator[Sample]:
-    for host in plan.hosts:
-        if host.status not in (HostStatus.UNREACHABLE, HostStatus.ERROR):
-            for action in Action:
-                count = sum(change.action is action for change in host.changes)
-                yield Sample(count, {"host": host.host, "action": str(action)})
+    for host in _planned(plan):
+        for action in Action:
+            count = sum(change.action is action for change in host.changes)
+            yield Sample(count, {"host": host.host, "action": str(action)})
+
+
+def _drift(plan: Plan) -> Iterator[Sample]:
+    for host in _planned(plan):
+        yield Sample(sum(change.intent is Intent.CORRECTIVE for change in host.changes), {"host": host.host})
+
+
+def _last(apply: LastApply | None) -> Iterator[Sample]:
+    if apply is not None:
+        yield Sample(apply.began.timestamp(), {"result": apply.result})
 
 
 def _warnings(plan: Plan) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ from cemops.planning.changes import (
     Change,
     HostPlan,
     HostStatus,
+    Intent,
     Plan,
     PlanWarning,
     Resource,
@@ -129,6 +130,20 @@ def test_a_plan_of_nothing_is_its_summary() -> None:
     assert plan_markdown(plan_of()).count("\n") < 8
 
 
+def test_drift_stands_apart_from_what_was_meant() -> None:
+    meant = replace(REPLACED, intent=Intent.INTENDED)
+    drifted = replace(CREATED, intent=Intent.CORRECTIVE)
+    text = plan_markdown(plan_of(replace(GW1, changes=(drifted, meant))))
+    assert "Drift: 1 change undoes what was changed on hosts since the last apply." in text
+    own, apart = text.split("### Drift on `gw1`")
+    assert ("gw1.example`" in own, "httpd.conf" in own) == (True, False)
+    assert ("**replace**" in apart, "**create** file `httpd.conf`" in apart) == (False, True)
+
+
+def test_a_plan_without_drift_does_not_speak_of_it() -> None:
+    assert "rift" not in plan_markdown(plan_of(GW1, GW2, GW3, NS1))
+
+
 def many(number: int, lines: int, name: str = "gw") -> Plan:
     """Hosts with a change each, whose diff has so many lines."""
     diff = unified_diff(None, "directive value\n" * lines, "httpd.conf")
@@ -196,6 +211,7 @@ changes = st.builds(
     st.none() | st.dictionaries(texts, texts, max_size=2),
     st.none() | texts,
     st.lists(warnings, max_size=1).map(tuple),
+    st.none() | st.sampled_from(Intent),
 )
 lines = st.lists(texts, max_size=2).map(tuple)
 hosts = st.builds(

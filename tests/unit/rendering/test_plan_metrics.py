@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Plan, PlanWarning, Resource
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, Resource
 from cemops.planning.expiries import Expiry
-from cemops.rendering.plan_metrics import plan_metrics
+from cemops.rendering.plan_metrics import LastApply, plan_metrics
 from cemops.rendering.terminal import visible_utf8
 from tests.unit.rendering.nasty_texts import NASTY, texts
 
@@ -99,6 +100,9 @@ cemops_plan_changes{estate="northwind",host="gw1",action="deliver"} 0
 cemops_plan_changes{estate="northwind",host="gw1",action="reload"} 0
 cemops_plan_changes{estate="northwind",host="gw1",action="restart"} 0
 cemops_plan_changes{estate="northwind",host="gw1",action="operator"} 0
+# HELP cemops_plan_drift Changes that undo what somebody changed on the host.
+# TYPE cemops_plan_drift gauge
+cemops_plan_drift{estate="northwind",host="gw1"} 0
 # HELP cemops_plan_warnings Warnings of the plan.
 # TYPE cemops_plan_warnings gauge
 cemops_plan_warnings{estate="northwind",host="gw1"} 2
@@ -111,6 +115,8 @@ cemops_certificate_days_to_expiry{estate="northwind",host="gw1",use="gateway",na
 # HELP cemops_crl_days_to_next_update Days until a CRL in use is out of date and every agent of its CA is refused.
 # TYPE cemops_crl_days_to_next_update gauge
 cemops_crl_days_to_next_update{estate="northwind",host="gw1",issuer="CN=Root"} -1
+# HELP cemops_last_apply_timestamp_seconds When the last apply began (Unix time).
+# TYPE cemops_last_apply_timestamp_seconds gauge
 """)
 
 
@@ -138,6 +144,22 @@ def test_days_are_counted_from_the_time_of_the_plan() -> None:
     assert of(samples, "cemops_certificate_days_to_expiry", use="http_sys", endpoint="0.0.0.0:443") == [7]
     assert of(samples, "cemops_crl_days_to_next_update", issuer="CN=Root") == [-1]
     assert of(samples, "cemops_plan_timestamp_seconds") == [NOW.timestamp()]
+
+
+def test_drift_is_counted_beside_all_changes() -> None:
+    drifted = replace(CHANGE, name="unit", intent=Intent.CORRECTIVE)
+    meant = replace(CHANGE, intent=Intent.INTENDED)
+    samples = read(plan_metrics(plan_of(replace(GW1, changes=(meant, drifted)), GW2), (), NOW))
+    assert of(samples, "cemops_plan_drift", host="gw1") == [1]
+    assert sum(of(samples, "cemops_plan_changes", host="gw1")) == 2
+    assert of(samples, "cemops_plan_drift", host="gw2") == []
+
+
+def test_the_last_apply_has_its_time_and_what_came_of_it() -> None:
+    began = NOW - timedelta(hours=1)
+    samples = read(plan_metrics(plan_of(), (), NOW, LastApply(began, "failed")))
+    assert of(samples, "cemops_last_apply_timestamp_seconds", result="failed") == [began.timestamp()]
+    assert of(read(plan_metrics(plan_of(), (), NOW)), "cemops_last_apply_timestamp_seconds") == []
 
 
 def test_two_lists_of_one_issuer_are_one_sample_with_the_first_to_run_out() -> None:

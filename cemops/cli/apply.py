@@ -191,7 +191,7 @@ def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None
     if made.cut_off and accept_lockout != len(made.cut_off):
         listed = "\n".join(f"  {line}" for line in made.cut_off)
         raise RefusedError(
-            f"this plan cuts agents off:\n{listed}\nReplace the thumbprint in the policy first and wait (CE-05), or, "
+            f"this plan cuts agents off:\n{listed}\nGive agents what is new first and wait (CE-05), or, "
             f"knowing what it does, add --accept-lockout {len(made.cut_off)}. Nothing was changed."
         )
     run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)

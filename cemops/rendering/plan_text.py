@@ -135,4 +135,6 @@ def summary_sentence(plan: Plan) -> str:
         return f"Plan: {', '.join([changing, *done, *notes, *failed])}."
     in_sync = sum(host.managed for host in plan.hosts)
     answer = f"Nothing to do: {counted(in_sync, 'host')} {'is' if in_sync == 1 else 'are'} as declared."
+    if counts["operator"]:
+        answer = "Nothing to do for cemops; what is left is for people."
     return f"{answer} ({', '.join(notes)})" if notes else answer

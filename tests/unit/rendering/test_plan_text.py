@@ -129,7 +129,7 @@ def test_every_warning_is_listed_in_one_line_each() -> None:
     ("hosts", "last"),
     [
         ((HostPlan("gw1", HostStatus.IN_SYNC),), "Nothing to do: 1 host is as declared."),
-        ((NS1,), "Nothing to do: 0 hosts are as declared. (1 for the operator)"),
+        ((NS1,), "Nothing to do for cemops; what is left is for people. (1 for the operator)"),
         ((GW3,), "Plan: 0 of 1 host to change, 1 failed."),
         (
             (replace(GW1, warnings=()), NS1),

@@ -25,8 +25,8 @@ def certificates_of_http_sys(host: Host, port: int) -> set[str]:
 
 
 def test_its_services_run(windows: WindowsMachine, windows_host: Host) -> None:
-    names = ", ".join(windows.services)
-    states = powershell(windows_host, f"Get-Service -Name {names} | ForEach-Object {{ [int]$_.Status }}")
+    names = ",".join(f"'{name}'" for name in windows.services)
+    states = powershell(windows_host, f"Get-Service -Name @({names}) | ForEach-Object {{ [int]$_.Status }}")
     assert states == [RUNNING] * len(windows.services)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 import typer
+from defusedxml.ElementTree import fromstring
 from typer.testing import CliRunner, Result
 
 from cemops.cli.probe import register
@@ -19,6 +20,8 @@ from cemops.execution.estate_file import read_estate
 from cemops.model.certificates import CertificateFacts
 from cemops.pki.gateway_materials import gateway_key_pem, gateway_materials, make_missing
 from cemops.pki.keyed_certificate import KeyedCertificate
+from cemops.probe.checks import CheckId
+from cemops.rendering.output_schemas import output_schema
 from cemops.secret_store import SecretStore
 from tests.functional.probe_bench import FQDN, HOSTS, Ca, Estate, free_port, self_signed
 from tests.functional.probe_gateway import Planted, Servers, gateway_running, servers_running
@@ -31,53 +34,7 @@ pytestmark = pytest.mark.slow
 
 CANARY = "canary-passphrase-5d1c"
 
-SCHEMA = {
-    "type": "object",
-    "required": ["schema", "checks", "summary"],
-    "properties": {
-        "schema": {"const": 1},
-        "checks": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["id", "gateway", "target", "expect", "result", "detail", "fact", "ms"],
-                "properties": {
-                    "id": {
-                        "enum": [
-                            "gateway.tunnel.allowed",
-                            "gateway.inner_tls",
-                            "gateway.thumbprint",
-                            "gateway.deny.unlisted_host",
-                            "gateway.deny.unlisted_port",
-                            "gateway.deny.cross_pair",
-                            "gateway.deny.port_prefix",
-                            "gateway.deny.ip_address",
-                            "gateway.deny.no_certificate",
-                            "gateway.deny.unknown_ca",
-                            "gateway.deny.revoked",
-                            "gateway.deny.revoked_resumed",
-                            "gateway.deny.expired",
-                            "gateway.deny.plain_get",
-                        ]
-                    },
-                    "gateway": {"type": "string"},
-                    "target": {"type": "string", "minLength": 1},
-                    "expect": {"enum": ["allow", "deny"]},
-                    "result": {"enum": ["pass", "fail", "skipped"]},
-                    "detail": {"type": "string", "minLength": 1},
-                    "fact": {"type": "string", "pattern": "^[A-Z]+-[0-9]+$"},
-                    "ms": {"type": "number", "minimum": 0},
-                },
-            },
-        },
-        "summary": {
-            "type": "object",
-            "required": ["pass", "fail", "skipped"],
-            "additionalProperties": {"type": "integer", "minimum": 0},
-        },
-    },
-}
+SCHEMA = output_schema("probe")
 
 app = typer.Typer()
 register(app)
@@ -177,14 +134,14 @@ def run(*arguments: str) -> Result:
 def test_the_whole_estate_passes_in_json(estate: Estate, site: Site) -> None:
     with gateway_running(estate, site.targets.all, site.planted, port=site.port):
         result = run("--estate", str(site.file), "--format", "json")
+        cases = fromstring(run("--estate", str(site.file), "--format", "junit").stdout)
     document = json.loads(result.stdout)
     jsonschema.validate(document, SCHEMA)
     bad = [one for one in document["checks"] if one["result"] != "pass"]
     assert (bad, result.exit_code) == ([], 0)
-    assert {one["id"] for one in document["checks"]} == set(
-        SCHEMA["properties"]["checks"]["items"]["properties"]["id"]["enum"]  # type: ignore[index]  # a literal above
-    )
+    assert {one["id"] for one in document["checks"]} == {check.value for check in CheckId}
     assert document["summary"] == {"pass": len(document["checks"]), "fail": 0, "skipped": 0}
+    assert (cases.get("tests"), cases.get("failures")) == (str(len(document["checks"])), "0")
     inner = [one["detail"] for one in document["checks"] if one["id"] == "gateway.inner_tls"]
     assert inner[0] == f"opened, inner TLS 1.3 with {site.targets.ns1.host}, certificate verified"
     assert inner[2].endswith("chain not verified: its certificate is not declared as issued_by an authority")

@@ -140,8 +140,10 @@ def test_a_ca_that_somebody_put_beside_and_an_edited_configuration_are_mended(si
     actions = {change["name"]: change["action"] for change in planned["changes"]}
     assert actions[r"certs\client\stranger.cer"] == "delete"
     assert "agents-cut-off" in warnings_of(planned)
+    assert "Stranger" in planned["cut_off"][0]
 
-    done = site.apply()
+    assert site.apply().returncode == 3
+    done = site.apply("--accept-lockout", "1")
 
     assert done.returncode == 0, shown(done)
     assert b"Timeout 1\n" not in (site.file(CONF) or b"")

@@ -129,6 +129,8 @@ def preparation(
     return (
         *(PayloadAction("folder.ensure", {"path": path, "private": True}, change) for path in made),
         *swept(folders.before, moves.kept, moves.observed, change),
+        # A trial that failed left the key there.
+        PayloadAction("file.remove", {"path": rf"{folders.trial}\{KEY}"}, change),
         *swept(client, _names(desired.client), moves.observed, change),
         *swept(crl, _names(desired.crl), moves.observed, change),
         *moves.copies,

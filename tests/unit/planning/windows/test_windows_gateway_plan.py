@@ -126,7 +126,7 @@ def test_the_way_back_leads_to_the_very_bytes_that_served_from_whatever_point() 
 
 def test_what_is_left_of_earlier_applies_in_folders_of_ours_is_swept() -> None:
     machine = serving()
-    stale = (rf"{FOLDERS.before}\old.key", rf"{FOLDERS.trial}\client\gone.0")
+    stale = (rf"{FOLDERS.before}\old.key", rf"{FOLDERS.trial}\client\gone.0", rf"{FOLDERS.trial}\server.key")
     for path in stale:
         machine.files[path] = b"old"
     plan = smp7(machine, LIVE, text="Listen 8443 https\n")

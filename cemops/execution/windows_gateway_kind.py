@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.host import Host
 
+from cemops.execution.completed_change import COMPLETED_CHANGES
 from cemops.execution.gateway_look import OutsideLook, presented_by
 from cemops.execution.machine_kind import Observation
 from cemops.execution.windows_desired import Purposes
@@ -54,7 +55,12 @@ class WindowsGatewayKind(WindowsKind):
         gateway = topology.gateway(context.estate, name)
         hosts = dict.fromkeys(target.host for target in topology.allow_list(context.estate, gateway))
         return state_request(
-            services=(GATEWAY_SERVICE,), folders=_folders(gateway), names=hosts, files=(_httpd(gateway),), stores=()
+            services=(GATEWAY_SERVICE,),
+            folders=_folders(gateway),
+            names=hosts,
+            files=(_httpd(gateway),),
+            stores=(),
+            registry=(COMPLETED_CHANGES,),
         )
 
     def observe(self, run: EstateRun, host: Host) -> Observation:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.host import Host
 
+from cemops.execution.completed_change import COMPLETED_CHANGES
 from cemops.execution.last_applications import remember_applications
 from cemops.execution.machine_kind import Observation, Step
 from cemops.execution.windows_desired import (
@@ -196,7 +197,7 @@ class AgentSiteKind(WindowsKind):
     def want(self, context: EstateContext, name: str) -> dict[str, Any]:
         """Return the ``state`` request of an NS."""
         del context, name
-        return state_request(services=WEB_SERVICES)
+        return state_request(services=WEB_SERVICES, registry=(COMPLETED_CHANGES,))
 
     def parts(self, run: EstateRun, name: str, observed: ObservedWindows) -> tuple[WindowsPlan, ...]:
         """Plan the agent site."""
@@ -224,7 +225,9 @@ class SiteServerKind(WindowsKind):
         """Return the ``state`` request of a site server."""
         credential = self._credential(context, name)
         return state_request(
-            services=WEB_SERVICES, accounts=() if credential is None else (local_account_name(credential.username),)
+            registry=(COMPLETED_CHANGES,),
+            services=WEB_SERVICES,
+            accounts=() if credential is None else (local_account_name(credential.username),),
         )
 
     def parts(self, run: EstateRun, name: str, observed: ObservedWindows) -> tuple[WindowsPlan, ...]:

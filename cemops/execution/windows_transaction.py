@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cemops.errors import HostError, PkiError
+from cemops.execution.completed_change import completing, is_completed
 from cemops.execution.endpoint_check import presented_fault
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.machine_kind import Step
@@ -34,7 +35,7 @@ from cemops.planning.windows.plan import PayloadAction, WindowsPlan
 
 DEAD_MAN_SECONDS = 300
 """From its arming to going back: the actions, the second look, and a slow operator's connection."""
-_PREPARING, _DEAD_MAN = "prepare-", "dead-man"
+_PREPARING, _DEAD_MAN, _COMPLETING = "prepare-", "dead-man", "completed"
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,15 @@ class WindowsTransaction:
         yield Step(f"verify: read it again, dial it{confirm}", lambda: self.verify(plan, token))
 
     def settle(self, observed: ObservedWindows) -> None:
-        """Confirm what an earlier apply left if nothing is left to do, else undo it."""
-        works = not self._faults(self.left_to_do(observed)) and not self._seen_from_outside()
+        """Confirm what an earlier apply made to its end if nothing is left to do, else undo it."""
         for man in observed.dead_men:
-            op = "deadman.confirm" if works and not man.fired else "deadman.fire"
+            works = (
+                not man.fired
+                and is_completed(observed, man.token)
+                and not self._faults(self.left_to_do(observed))
+                and not self._seen_from_outside()
+            )
+            op = "deadman.confirm" if works else "deadman.fire"
             self._run([{"id": "settle", "op": op, "token": man.token}])
             if man.fired:
                 self.report(f"the change that dead man {man.token} undid is cleared away")
@@ -99,7 +105,7 @@ class WindowsTransaction:
                 "seconds": self._dead_man_seconds,
                 "script": base64.b64encode(script.encode()).decode(),
             }
-            actions = [armed, *actions]
+            actions = [armed, *actions, completing(_COMPLETING, token)]
         try:
             outcomes = self.machine.apply([*prepared, *actions])
         except HostError:
@@ -112,7 +118,9 @@ class WindowsTransaction:
         if failed.id.startswith(_PREPARING):
             raise HostError(self.machine.name, f"{what} failed, nothing that serves was touched: {failed.message}")
         done = sum(
-            outcome.changed for outcome in outcomes if outcome.id != _DEAD_MAN and not outcome.id.startswith(_PREPARING)
+            outcome.changed
+            for outcome in outcomes
+            if outcome.id not in {_DEAD_MAN, _COMPLETING} and not outcome.id.startswith(_PREPARING)
         )
         undone = self._undo(token if failed.id != _DEAD_MAN else None)
         self._stop_the_rest(token if failed.id != _DEAD_MAN else None)
@@ -217,6 +225,8 @@ def _name_of(plan: WindowsPlan, failed: ActionOutcome) -> str:
     """Name the failed action by the change that it makes."""
     if failed.id == _DEAD_MAN:
         return "arming the dead man"
+    if failed.id == _COMPLETING:
+        return "noting that the change is complete"
     actions = plan.preparation if failed.id.startswith(_PREPARING) else plan.actions
     action = actions[int(failed.id.removeprefix(_PREPARING)) - 1]
     return f"{action.op} ({action.change})"

@@ -77,7 +77,7 @@ def binding_changes(situation: Situation, served: ToBind, new_site: str | None) 
     return WindowsPlan(
         changes=(change,),
         actions=(*taken, *added),
-        restore=(remove_binding(own, change.id), *undo) if taken else (),
+        restore=(remove_binding(own, change.id), *undo) if taken or old is not None else (),
         cut_off=cut_off_by_taking(situation),
     )
 

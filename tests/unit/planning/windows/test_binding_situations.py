@@ -371,7 +371,7 @@ def test_a_changed_port_moves_the_binding_with_its_certificate_and_adds_no_secon
     (line,) = result.cut_off
     assert "cloud-enabled agents" in line
     assert "4726" in line
-    assert [one.op for one in result.restore] == ["sslcert.set", "iis.binding_add"]
+    assert [one.op for one in result.restore] == ["sslcert.set", "iis.binding_add", "iis.binding_remove"]
     assert plan(site_server(cem(port=8443)), reached).is_empty
 
 

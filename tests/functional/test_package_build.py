@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -41,6 +42,23 @@ def test_the_package_holds_every_schema_of_an_output(wheel: zipfile.ZipFile) -> 
     schemas = {str(path.relative_to(ROOT)) for path in (ROOT / "cemops/rendering/schemas").glob("*.json")}
     assert len(schemas) == 3
     assert schemas <= set(wheel.namelist())
+
+
+def test_init_works_from_the_package_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "cemops", "init", "estate"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written = {str(path.relative_to(tmp_path / "estate")) for path in (tmp_path / "estate").rglob("*.*")}
+    assert {".gitlab-ci.yml", ".github/workflows/cemops.yml", "inventory/estate.yaml", "ci/apply.sh"} <= written
 
 
 def test_the_package_says_that_it_is_typed(wheel: zipfile.ZipFile) -> None:

@@ -224,13 +224,18 @@ class Store:
     def durations(self) -> dict[str, float]:
         """Return how many seconds each host's last successful change took."""
         with self.database.reading() as connection:
-            rows = connection.execute(
-                select(CHANGES.c.host, CHANGES.c.seconds)
+            last = (
+                select(func.max(CHANGES.c.number))
                 .join(APPLIES, APPLIES.c.number == CHANGES.c.apply)
                 .where(APPLIES.c.estate == self.estate, CHANGES.c.result == Result.APPLIED.value)
-                .order_by(CHANGES.c.number)
+                .group_by(CHANGES.c.host)
+            )
+            rows = connection.execute(
+                select(CHANGES.c.host, CHANGES.c.seconds).where(
+                    CHANGES.c.number.in_(last), CHANGES.c.seconds.is_not(None)
+                )
             ).all()
-        return {row.host: float(row.seconds) for row in rows if row.seconds is not None}
+        return {row.host: float(row.seconds) for row in rows}
 
     def current_lock(self) -> Lock | None:
         """Return the estate's lock, if somebody holds it."""

@@ -96,6 +96,19 @@ def test_nothing_is_started_without_the_lock(store_url: str) -> None:
     assert problems_of(store) == ()
 
 
+def test_how_long_a_host_takes_is_what_its_last_change_took(store_url: str) -> None:
+    store = store_at(store_url)
+    store.lock("cemops apply")
+    for seconds, result in ((9.0, Result.APPLIED), (2.5, Result.APPLIED), (60.0, Result.FAILED)):
+        apply = store.begin(START)
+        for host in ("gw1", "gw2"):
+            store.finish_changes(store.start_changes(apply, host, (CHANGE,)), result, None, seconds)
+    other = store_at(store_url)
+    other.estate = "another"
+    assert store.durations() == {"gw1": 2.5, "gw2": 2.5}
+    assert other.durations() == {}
+
+
 ALTERED = {
     "an altered result": (update(APPLIES).values(result="applied"), "cemops_applies: row .* was altered: result"),
     "an altered change": (update(CHANGES).where(CHANGES.c.number == 2).values(error=None), "was altered: error"),

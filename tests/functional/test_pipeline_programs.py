@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,30 @@ def test_github_is_told_of_changes_and_gets_the_plan_as_summary(repository: Path
     assert run(repository, "ci/plan.sh", "echo the plan; exit 2", **files).returncode == 0
     assert (tmp_path / "output").read_text("utf-8") == "changes=yes\n"
     assert (tmp_path / "summary").read_text("utf-8") == "the plan\n"
+
+
+def test_the_hook_stops_a_commit_of_a_wrong_estate_and_no_other(repository: Path) -> None:
+    def hook() -> subprocess.CompletedProcess[str]:
+        subprocess.run(["git", "-C", str(repository), "add", "-A"], timeout=60, check=True)
+        return subprocess.run(
+            [sys.executable, "-m", "pre_commit", "run"],
+            cwd=repository,
+            env={
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "HOME": str(repository.parent),
+                "PRE_COMMIT_HOME": str(repository.parent / "hooks"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    passed = hook()
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert "cemops validate" in passed.stdout
+    estate = repository / "inventory" / "estate.yaml"
+    estate.write_text(estate.read_text("utf-8").replace("port: 4726", "port: 0"), "utf-8")
+    failed = hook()
+    assert failed.returncode == 1
+    assert "inventory/estate.yaml:" in failed.stdout

@@ -183,7 +183,7 @@ def test_a_new_name_that_does_not_resolve_is_refused(bench: Bench) -> None:
     live = bench.live("gw1")
 
     def change(document: Document) -> None:
-        document["gateways"][0]["servers"][0]["also_known_as"] = ["ns1", "nowhere"]
+        document["gateways"][0]["servers"][0]["also_known_as"].append("nowhere")
 
     bench.edit(change)
     said = bench.apply("--limit", "gw1")

@@ -42,6 +42,8 @@ class ApplyRecorder:
         self._started: dict[str, dict[str, int]] = {}
         """By host, the numbers of changes that are started and not finished, by their ids."""
         self._since: dict[str, float] = {}
+        self._at_work: set[str] = set()
+        """Hosts that are begun and not finished: an end that finds one was an interruption."""
         self._recorded_plan: str | None = None
         self.plan: Plan | None = None
         """The plan that was agreed to, where there is one: recorded when the apply begins."""
@@ -60,8 +62,8 @@ class ApplyRecorder:
         finally:
             self.end()
 
-    def begin(self) -> bool:
-        """Record that something is about to be changed; tell whether the lock was taken only now.
+    def begin(self, host: str) -> bool:
+        """Record that a host is about to be changed; tell whether the lock was taken only now.
 
         Then somebody else may have changed hosts since this run looked at them. Raises LockedError, StoreError.
         """
@@ -75,6 +77,7 @@ class ApplyRecorder:
         if self.plan is not None and self._recorded_plan != self.plan.plan_id:
             self._recorded_plan = self.plan.plan_id
             store.plan(self._apply, _record_of(self.plan), estate_digest(self._context.estate))
+        self._at_work.add(host)
         return not held
 
     def applied_before(self, plan: str) -> str | None:
@@ -108,6 +111,7 @@ class ApplyRecorder:
 
     def finish(self, host: str, error: Exception | None = None) -> None:
         """Record what came of the changes of a host. Raises StoreError where all went well but for the record."""
+        self._at_work.discard(host)
         numbers = self._started.pop(host, {})
         if self._store is None or not numbers:
             return
@@ -129,7 +133,7 @@ class ApplyRecorder:
         if store is None:
             return
         try:
-            store.end(self._apply, interrupted=interrupted)
+            store.end(self._apply, interrupted=interrupted or bool(self._at_work))
         except CemopsError as trouble:
             self.complain(f"the lock could not be released: {trouble}. When that is mended, run `cemops unlock`")
         finally:

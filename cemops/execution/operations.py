@@ -139,12 +139,13 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     if run.stages is not None:
         run.stages.admit(host.name, run.failures)
     run.guard(host, plan)
-    if run.recorder.begin():
+    if run.recorder.begin(host.name):
         run.forget_all()
     run.observe(host, fresh=True)
     plan = run.plan(host)
-    if plan.is_empty and not plan.errors:
-        return  # somebody else made the change meanwhile
+    if plan.is_empty and not plan.errors:  # somebody else made the change meanwhile
+        run.recorder.finish(host.name)
+        return
     run.guard(host, plan)
     for step in run.kind(host.name).steps(run, host):
         yield StepCommand(host, step.label, step.run)

@@ -115,7 +115,7 @@ class WindowsKind(ABC):
         observed: ObservedWindows = run.observe(host).observed
         if not observed.dead_men:
             return False
-        run.recorder.begin()
+        run.recorder.begin(host.name)
         run.recorder.note(host.name, plan_pending(host.name, observed).changes)
         self._transaction(run, host).settle(observed)
         run.forget(host)

@@ -1,0 +1,152 @@
+"""What an apply leaves in the store, however it ends: from cemops and from stock pyinfra alike."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.store.store_worker import store_at
+from tests.functional.transaction.bench import COMMAND_SECONDS, Bench, wait_until
+
+pytestmark = pytest.mark.slow
+
+PROGRAMS = Path(sys.executable).parent
+COMMANDS = {
+    "cemops": (sys.executable, "-m", "cemops", "apply", "--yes", "--limit", "gw1"),
+    "pyinfra": (str(PROGRAMS / "pyinfra"), "inventory", "deploys/gateway.py", "-y", "--limit", "gw1"),
+}
+ENDS = {
+    ("cemops", signal.SIGINT): 130,
+    ("cemops", signal.SIGTERM): 130,
+    ("pyinfra", signal.SIGINT): 0,  # as pyinfra ends on Ctrl-C
+    ("pyinfra", signal.SIGTERM): 128 + signal.SIGTERM,
+}
+
+
+def last_apply(bench: Bench) -> dict[str, Any]:
+    said = bench.cemops("history", "--format", "json", "--limit", "1", "--verify")
+    assert said.code == 0, said.everything
+    apply: dict[str, Any] = said.json["applies"][0]
+    return apply
+
+
+def results(apply: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(change["host"], change["result"]) for change in apply["changes"]}
+
+
+@contextmanager
+def applying(bench: Bench, command: str) -> Iterator[subprocess.Popen[str]]:
+    """An apply that has begun: its record is there, and it is at work on gw1."""
+    store = store_at(f"sqlite:///{bench.lab.folder}/.cemops/state.db")
+    store.estate = "lab"
+    with subprocess.Popen(
+        COMMANDS[command],
+        cwd=Path(__file__).parents[3],
+        env=bench.lab.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def has_begun() -> bool:
+            lock = store.current_lock()
+            return lock is not None and lock.apply is not None
+
+        try:
+            assert wait_until(has_begun, seconds=90)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_apply_is_recorded_with_each_change(bench: Bench, command: str) -> None:
+    bench.list_new_name("gw1")
+    with applying(bench, command) as process:
+        out, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 0, out
+    apply = last_apply(bench)
+    assert (apply["result"], apply["command"].split()[0]) == ("applied", command)
+    assert results(apply) == {("gw1", "applied")}
+    assert "gw1:file:httpd.conf" in {change["id"] for change in apply["changes"]}
+    assert all(change["seconds"] > 0 for change in apply["changes"])
+    assert (apply["plan"] is None) == (command == "pyinfra")
+
+
+def test_a_host_that_fails_is_recorded_with_its_error(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    assert bench.apply("--limit", "gw1", fault={"blind": 2}).code == 1
+    apply = last_apply(bench)
+    assert apply["result"] == "failed"
+    assert results(apply) == {("gw1", "failed")}
+    assert all(change["error"] for change in apply["changes"])
+
+
+@pytest.mark.parametrize(("command", "number"), ENDS)
+def test_an_interrupted_apply_finishes_its_record_and_releases_the_lock(
+    bench: Bench, command: str, number: signal.Signals
+) -> None:
+    bench.list_new_name("gw1")
+    with applying(bench, command) as process:
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == ENDS[command, number], out
+    assert "Traceback" not in out
+    apply = last_apply(bench)
+    assert apply["result"] == "interrupted", apply
+    assert results(apply) <= {("gw1", "interrupted")}
+    assert bench.apply("--limit", "gw1").code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_killed_apply_leaves_a_lock_that_says_so(bench: Bench, command: str) -> None:
+    bench.list_new_name("gw1")
+    with applying(bench, command) as process:
+        process.kill()
+    assert last_apply(bench)["result"] == "interrupted"
+    refused = bench.apply("--limit", "gw1")
+    assert refused.code == 3, refused.everything
+    assert "That process is gone: see what it left with `cemops history`, then run `cemops unlock`" in refused.err
+    stock = bench.pyinfra("-y", "--limit", "gw1")
+    assert stock.code != 0
+    assert "cemops unlock" in " ".join((stock.out + stock.err).split())
+    unlocked = bench.cemops("unlock", "--yes")
+    assert unlocked.code == 0, unlocked.everything
+    assert "is recorded as interrupted" in unlocked.out
+    assert bench.apply("--limit", "gw1").code == 0
+    assert last_apply(bench)["result"] == "applied"
+
+
+def test_stock_pyinfra_changes_nothing_without_its_record(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    file = bench.lab.folder / "nothing"
+    file.write_text("no database", "ascii")
+    bench.edit(lambda document: document.update(change={"store": "env:LAB_STORE"}))
+    live = bench.live("gw1")
+    bench.environment["LAB_STORE"] = f"sqlite:///{file}"
+    try:
+        dry = bench.plan("--limit", "gw1")
+        assert dry.code == 2, dry.everything
+        done = subprocess.run(
+            COMMANDS["pyinfra"],
+            cwd=Path(__file__).parents[3],
+            env={**bench.lab.environment, **bench.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+        )
+    finally:
+        del bench.environment["LAB_STORE"]
+    assert done.returncode != 0
+    assert "is no SQLite file: put its backup back" in " ".join((done.stdout + done.stderr).split())
+    assert bench.live("gw1") == live

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,15 +60,15 @@ def comments() -> Iterator[CommentServer]:
         yield server
 
 
-def propose(pipelines: Pipelines, branch: str, connections: int) -> None:
-    """Commit a change of the estate to a branch."""
+def propose(pipelines: Pipelines, branch: str, connections: int, **sections: object) -> None:
+    """Commit a change of the estate to a branch: the gateways' capacity, and whole sections."""
     folder = pipelines.checkout("main", detached=False)
     git(folder, "checkout", "-q", "-b", branch)
     file = folder / "inventory/estate.yaml"
     estate = yaml.safe_load(file.read_text("utf-8"))
     for gateway in estate["gateways"]:
         gateway["capacity"]["concurrent_connections"] = connections
-    file.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
+    file.write_text(yaml.safe_dump({**estate, **sections}, sort_keys=False), "utf-8")
     git(folder, "commit", "-q", "-am", f"{connections} connections")
     git(folder, "push", "-q", "origin", branch)
 
@@ -198,6 +199,19 @@ class TestGitLab:
         assert ran.code == 3, ran.log
         assert "cemops.plan is not applied: the estate file has changed since the plan was made." in ran.log
         assert "Refused: the sentence above says why" in ran.log
+
+    def test_outside_the_change_window_apply_fails_with_3_and_the_next_one(
+        self, pipelines: Pipelines, secrets: dict[str, str]
+    ) -> None:
+        day = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+        window = {"name": "later", "days": [day], "start": "12:00", "duration_minutes": 60}
+        propose(pipelines, "closed", 80, change_windows=[window])
+        passed(pipelines.gitlab("plan", "closed", {**secrets, **PUSH}))
+        ran = pipelines.gitlab("apply", "closed", {**secrets, **PUSH})
+        assert ran.code == 3, ran.log
+        assert "outside" in ran.log
+        assert "later" in ran.log
+        assert "Nothing was changed" in ran.log
 
     def test_an_edited_plan_fails_with_3_and_its_sentence(self, pipelines: Pipelines, secrets: dict[str, str]) -> None:
         file = pipelines.artifact("plan", "cemops.plan")

@@ -1,7 +1,7 @@
 """The health gate after a batch: what agents see of its gateways, compared with what they saw before.
 
-A check that failed before the change, too, is told and holds nobody up: a site server that is down for another reason
-must not stop the mending of a gateway.
+What failed before the change, too, and what fails behind the gateway (a server that is down or not set up yet) is told
+and holds nobody up: it must not stop the mending of a gateway.
 """
 
 from __future__ import annotations
@@ -41,13 +41,18 @@ class HealthGate:
             return ()
         report = self._probe(gateways)
         failed = [result for result in report.results if _failed(result)]
-        new = [result for result in failed if _identity(result) not in self._failed_before]
+        faults = []
         for result in failed:
-            if result not in new:
-                self.report(f"{result.gateway}: {result.check.value} {result.target} failed before the change, too")
-        passed = sum(result.verdict.result == "pass" for result in report.results)
-        self.report(f"health gate of {', '.join(gateways)}: {passed} checks passed, {len(new)} failed since the change")
-        return tuple(f"{one.gateway}: {one.check.value} {one.target}: {one.verdict.detail}" for one in new)
+            what = f"{result.gateway}: {result.check.value} {result.target}"
+            if _identity(result) in self._failed_before:
+                self.report(f"{what} failed before the change, too")
+            elif result.verdict.behind:
+                self.report(f"{what} fails behind the gateway: {result.verdict.detail}")
+            else:
+                faults.append(f"{what}: {result.verdict.detail}")
+        passed = report.count("pass")
+        self.report(f"health gate of {', '.join(gateways)}: {passed} checks passed, {len(faults)} failed by the change")
+        return tuple(faults)
 
     def _probe(self, names: Iterable[str]) -> ProbeReport:
         gateways = [topology.gateway(self.context.estate, name) for name in names if self._is_gateway(name)]

@@ -67,6 +67,8 @@ class Verdict:
     result: Result
     detail: str
     ms: float = 0.0
+    behind: bool = False
+    """Whether the gateway did its part and what lies behind it failed: the server, its certificate, the way to it."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def tunnel_verdict(visit: Visit) -> Verdict:
     """Judge a tunnel that must open (C-02)."""
     if visit.opened:
         return Verdict("pass", visit.detail, visit.ms)
-    return Verdict("fail", f"{visit.detail}; {_tunnel_advice(visit)}", visit.ms)
+    return Verdict("fail", f"{visit.detail}; {_tunnel_advice(visit)}", visit.ms, behind=is_behind(visit))
 
 
 def _tunnel_advice(visit: Visit) -> str:
@@ -85,13 +85,15 @@ def inner_verdict(visit: Visit, host: str, unverified: str | None) -> Verdict:
     """
     problem = _name_problem(visit, host) if unverified else None
     if visit.opened and problem is not None:
-        return Verdict("fail", f"the certificate does not fit: {problem}; {_inner_advice(visit, host)}", visit.ms)
+        return Verdict(
+            "fail", f"the certificate does not fit: {problem}; {_inner_advice(visit, host)}", visit.ms, behind=True
+        )
     if visit.opened:
         suffix = f"; chain not verified: {unverified}" if unverified else ", certificate verified"
         return Verdict("pass", visit.detail + suffix, visit.ms)
     if visit.step is not Step.INNER_TLS:
         return Verdict("skipped", f"no tunnel to test in ({visit.detail}): see gateway.tunnel.allowed", visit.ms)
-    return Verdict("fail", f"{visit.detail}; {_inner_advice(visit, host)}", visit.ms)
+    return Verdict("fail", f"{visit.detail}; {_inner_advice(visit, host)}", visit.ms, behind=True)
 
 
 def _name_problem(visit: Visit, host: str) -> str | None:

@@ -39,6 +39,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cemops.lab.estate_lab import Lab, take_down
+from tests.functional.transaction.faults import kill_tree
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +97,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*CEMOPS, "probe"),
     (*CEMOPS, "probe", "--format", "json", "--debug"),
     (*CEMOPS, "probe", "--format", "junit"),
+    (*CEMOPS, "gateway", "backup", "--debug"),
+    (*CEMOPS, "gateway", "backup", "--format", "json", "--limit", "gw1"),
+    (*CEMOPS, "gateway", "restore", "gw1", "--yes", "--debug"),
+    (*CEMOPS, "gateway", "drain", "gw1", "--wait", "20", "--format", "json", "--debug"),
 )
 """Run in this order on one lab: servers first, since a gateway that nobody gets through fails its health gate.
 
@@ -257,7 +262,7 @@ def site() -> Iterator[Site]:
                 text = one.estate.read_text("utf-8")
                 mend = spoil(one)
                 code = one.run(words, **changes)
-                assert code != 0 or spoil is _lost_release, list(one.said.items())[-1]
+                assert code != 0 or spoil in {_lost_release, _burnt_down}, list(one.said.items())[-1]
                 mend()
                 one.estate.write_text(text, "utf-8")
         yield one
@@ -334,6 +339,14 @@ def _lost_release(site: Site) -> Mend:
     return mend
 
 
+def _burnt_down(site: Site) -> Mend:
+    """A gateway's httpd is killed and its folder is gone: its key comes back out of the backup."""
+    root = site.lab.folder / "hosts" / "gw1" / "root"
+    kill_tree(int((root / "run" / "httpd.pid").read_text("ascii")))
+    shutil.rmtree(root)
+    return lambda: None
+
+
 FAILING: tuple[tuple[Spoil, tuple[str, ...], dict[str, str | None]], ...] = (
     (_nothing, (*CEMOPS, "plan", "--debug"), {"CANARY_KEY": None}),
     (_nothing, (*CEMOPS, "plan", "--debug"), {"CANARY_KEY": PFX_PASSWORD}),
@@ -353,8 +366,11 @@ FAILING: tuple[tuple[Spoil, tuple[str, ...], dict[str, str | None]], ...] = (
     (_open_to_others, (*CEMOPS, "probe", "--debug"), {}),
     (_lost_release, (*CEMOPS, "apply", "--yes", "--debug"), {}),
     (_lost_release, (*STOCK, "-y", "-vvv", "--debug"), {}),
+    (_wrong_pki_passphrase, (*CEMOPS, "gateway", "backup", "--debug"), {}),
+    (_wrong_pki_passphrase, (*CEMOPS, "gateway", "restore", "gw1", "--yes", "--debug"), {}),
+    (_burnt_down, (*CEMOPS, "gateway", "restore", "gw1", "--yes", "--debug"), {}),
 )
-"""What is spoilt, the command that then fails, and changes of its environment."""
+"""What is spoilt, the command that then fails (or mends it), and changes of its environment."""
 
 
 # --- the search -------------------------------------------------------------------------------------------------
@@ -432,6 +448,16 @@ def test_no_file_holds_a_secret_but_those_that_are_its_place(site: Site) -> None
     places |= {place for name in WINDOWS for place in (f"secrets/{name}-password", f"hosts/{name}/endpoint.json")}
     assert set(leaks) == places, leaks
     assert all(_private(folder / place) for place in places)
+
+
+def test_backups_are_sealed_and_private(site: Site) -> None:
+    backups = list((site.lab.folder / ".cemops" / "backups").rglob("*.backup"))
+    assert {path.parent.name for path in backups} == {"gw1", "gw2"}
+    for path in backups:
+        content = path.read_bytes()
+        assert _private(path)
+        assert b"PRIVATE KEY" not in content
+        assert found_in(content.decode("utf-8", "replace"), all_needles(site)) == []
 
 
 def test_no_log_in_the_checkout_is_left(site: Site) -> None:

@@ -44,6 +44,7 @@ class ApplyRecorder:
         self._since: dict[str, float] = {}
         self._at_work: set[str] = set()
         """Hosts that are begun and not finished: an end that finds one was an interruption."""
+        self._failed = False
         self._recorded_plan: str | None = None
         self.plan: Plan | None = None
         """The plan that was agreed to, where there is one: recorded when the apply begins."""
@@ -112,6 +113,7 @@ class ApplyRecorder:
     def finish(self, host: str, error: Exception | None = None) -> None:
         """Record what came of the changes of a host. Raises StoreError where all went well but for the record."""
         self._at_work.discard(host)
+        self._failed |= error is not None and not isinstance(error, RefusedError)
         numbers = self._started.pop(host, {})
         if self._store is None or not numbers:
             return
@@ -133,7 +135,7 @@ class ApplyRecorder:
         if store is None:
             return
         try:
-            store.end(self._apply, interrupted=interrupted or bool(self._at_work))
+            store.end(self._apply, interrupted=interrupted or bool(self._at_work), failed=self._failed)
         except CemopsError as trouble:
             self.complain(f"the lock could not be released: {trouble}. When that is mended, run `cemops unlock`")
         finally:
@@ -144,7 +146,11 @@ class ApplyRecorder:
         from cemops.execution.estate_store import open_store  # noqa: PLC0415 - see above
 
         store = open_store(self._context)
-        store.lock(command)
+        try:
+            store.lock(command)
+        except CemopsError:
+            store.database.close()
+            raise
         self._store, self._command = store, command
 
     def _held(self) -> Store:

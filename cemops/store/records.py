@@ -191,12 +191,15 @@ class Store:
             for number in numbers:
                 ledger.update("change finished", CHANGES, {"number": number}, values)
 
-    def end(self, apply: int | None, *, interrupted: bool) -> None:
-        """Record what came of the apply (if it began), and release the lock: in one transaction."""
+    def end(self, apply: int | None, *, interrupted: bool, failed: bool = False) -> None:
+        """Record what came of the apply (if it began), and release the lock: in one transaction.
+
+        ``failed`` is for what failed before any change of its host was started.
+        """
         with self.database.writing() as connection:
             ledger = self._ledger(connection)
             if apply is not None:
-                close_apply(ledger, apply, interrupted=interrupted)
+                _close(ledger, apply, interrupted=interrupted, failed=failed)
             held = lock_on(connection, self.estate)
             if held is not None and held.operator == self.operator:
                 ledger.delete("unlocked", LOCKS, {"estate": self.estate})
@@ -208,7 +211,7 @@ class Store:
             if lock_on(connection, self.estate) != lock:
                 raise CemopsError(f"the lock on estate {self.estate} has changed meanwhile: look again")
             if lock.apply is not None:
-                close_apply(ledger, lock.apply, interrupted=True)
+                _close(ledger, lock.apply, interrupted=True)
             ledger.delete("lock removed", LOCKS, {"estate": self.estate})
 
     def applied(self, plan: str) -> str | None:
@@ -264,8 +267,11 @@ def lock_on(connection: Connection, estate: str) -> Lock | None:
     return Lock(row.estate, operator, row.since, row.what, row.apply)
 
 
-def close_apply(ledger: Ledger, apply: int, *, interrupted: bool) -> None:
+def _close(ledger: Ledger, apply: int, *, interrupted: bool, failed: bool = False) -> None:
     """Write down the result of an apply from those of its changes; what was only started was interrupted."""
+    is_open = select(APPLIES.c.number).where(APPLIES.c.number == apply, APPLIES.c.result == Result.STARTED.value)
+    if ledger.connection.execute(is_open).first() is None:
+        return  # its lock was taken, and with it its end was written down
     rows = ledger.connection.execute(select(CHANGES.c.number, CHANGES.c.result).where(CHANGES.c.apply == apply)).all()
     results = set()
     for row in rows:
@@ -275,7 +281,7 @@ def close_apply(ledger: Ledger, apply: int, *, interrupted: bool) -> None:
         results.add(row.result)
     if interrupted:
         result = Result.INTERRUPTED
-    elif Result.FAILED in results:
+    elif failed or Result.FAILED in results:
         result = Result.FAILED
     elif Result.REFUSED in results:
         result = Result.REFUSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,33 @@ def test_nothing_is_started_without_the_lock(store_url: str) -> None:
     store.unlock(lock)
     with pytest.raises(RefusedError, match="was taken from this apply"):
         store.start_changes(apply, "gw1", (CHANGE,))
+    assert problems_of(store) == ()
+
+
+def test_an_apply_that_failed_before_any_change_has_failed(store_url: str) -> None:
+    store = store_at(store_url)
+    store.lock("cemops apply")
+    store.end(store.begin(START), interrupted=False, failed=True)
+    with store.database.reading() as connection:
+        assert connection.execute(select(APPLIES.c.result)).scalars().all() == ["failed"]
+
+
+def test_an_apply_whose_lock_was_taken_stays_interrupted(store_url: str) -> None:
+    store = store_at(store_url)
+    store.lock("cemops apply")
+    apply = store.begin(START)
+    lock = store.current_lock()
+    assert lock is not None
+    store.unlock(lock)
+    other = store_at(store_url)
+    other.operator = replace(other.operator, pid=1)
+    other.lock("another")
+    store.end(apply, interrupted=False)
+    held = store.current_lock()
+    assert held is not None
+    assert held.what == "another"
+    with store.database.reading() as connection:
+        assert connection.execute(select(APPLIES.c.result)).scalars().all() == ["interrupted"]
     assert problems_of(store) == ()
 
 

@@ -52,4 +52,4 @@ def _lines(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None)
     yield ""
     yield "Agents keep the gateway until they have fetched the changed policy: those that are away may need two weeks"
     yield "and more (CE-05). A policy that is disabled or no longer targets an agent takes nothing from it: the agent"
-    yield "keeps the gateway until it has a direct connection (PO-02). Then take it out of the estate's `policies`, too."
+    yield "keeps the gateway until it has a direct connection (PO-02). Then take it out of the estate's `policies`."

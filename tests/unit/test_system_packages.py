@@ -42,7 +42,11 @@ def test_without_root_it_names_what_is_missing_and_fails(tmp_path: Path) -> None
     result = run(path)
     assert result.returncode == 1
     named = [line.strip() for line in result.stderr.splitlines() if line.startswith("  ")]
-    assert [name for name in named if name not in {"libnss-wrapper", "postgresql"}] == ["apache2", "nftables", "systemd"]
+    assert [name for name in named if name not in {"libnss-wrapper", "postgresql"}] == [
+        "apache2",
+        "nftables",
+        "systemd",
+    ]
     assert "needs root" in result.stderr
     assert not (path / "ran").exists()
 

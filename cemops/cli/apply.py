@@ -88,8 +88,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
     """Make the changes that the plan shows. Each gateway is staged, rehearsed, switched, checked from outside.
 
     A gateway that fails its check goes back by itself and stops the rest. Exit code 0: done; 1: a host failed or
-    was unreachable; 3: refused, outside the change windows or because agents would be cut off; 64: without --yes
-    and without a terminal to ask on.
+    was unreachable; 3: refused, outside the change windows, because agents would be cut off, or because another apply
+    is at work; 64: without --yes and without a terminal to ask on.
     """
     context = context_of(estate)
     time = time_of(now)

@@ -87,7 +87,7 @@ class BackupBeforeChange:
     def _is_whole(self) -> bool:
         live = live_trust(self.observed)
         has_files = {CONFIGURATION, CLIENT_CA} <= set(self.observed.live_files)
-        return has_files and live.certificate is not None and live.key_matches
+        return self.observed.current is not None and has_files and live.certificate is not None and live.key_matches
 
 
 def new_seal(context: EstateContext, gateways: Sequence[str]) -> Seal:

@@ -68,7 +68,7 @@ def test_another_port_needs_a_reload_only(bench: Bench) -> None:
     bench.edit_gateway("gw1", listen={"addresses": list(gateway.listen.addresses), "port": port})
     planned = bench.plan("--limit", "gw1", "--format", "json")
     assert [one["action"] for one in planned.json["hosts"][0]["changes"] if one["resource"] == "service"] == ["reload"]
-    done = bench.apply("--limit", "gw1")
+    done = bench.apply("--limit", "gw1", "--accept-lockout", "1")
     assert done.code == 0, done.everything
     assert bench.serves("gw1")
     assert bench.main_pid("gw1") == main

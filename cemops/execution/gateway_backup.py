@@ -59,7 +59,9 @@ class BackupBeforeChange:
 
     def steps(self) -> Iterator[Step]:
         """Yield the step, where the gateway has something that restoring it would bring back."""
-        if self._is_whole():
+        if self.context.estate.pki.passphrase is None:
+            self.report("nothing was backed up: pki.passphrase seals backups, and none is declared")
+        elif self._is_whole():
             yield Step("back up what serves", self.take)
         elif self.observed.root_exists:
             self.report("nothing was backed up: no release is live that has everything, its key included")

@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 # The first interpreter of at least 3.11, if PYTHON does not name one.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-PYTEST_WORKERS ?= 2
+# One more than the cores of a small machine: tests with real servers wait as much as they compute.
+PYTEST_WORKERS ?= 3
 # Where servers lie, for somebody who is not root.
 export PATH := $(PATH):/usr/sbin:/sbin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input

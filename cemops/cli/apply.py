@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cemops.cli.guards import applied_document, exit_code_of, pass_guards
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import progress, say, say_error
 from cemops.cli.options import (
@@ -35,7 +36,6 @@ from cemops.planning.batches import Batch, batch_size, batches
 from cemops.planning.change_window import too_long
 from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.saved_plan import SavedPlan, compare, staleness
-from cemops.rendering.plan_json import plan_document
 
 _NEW_PLAN = "Nothing was changed; make a new plan with `cemops plan --out FILE`."
 
@@ -115,7 +115,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
             _hold_to(saved, made)
             made = replace(made, plan_id=saved.plan_id)
         if made.has_changes:
-            _pass_guards(run, made, accept_lockout)
+            pass_guards(run, made, accept_lockout, instead="Give agents what is new first and wait (CE-05)")
             if not yes and not typer.confirm("Apply these changes?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
@@ -183,20 +183,6 @@ def _settled(run: EstateRun, session: Session) -> bool:
     return run.closed() is None and settle_session(run, session, say)
 
 
-def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
-    """Refuse (3) before anything is touched; the operation asks the same guards again for each host."""
-    closed = run.closed()
-    if closed:
-        raise RefusedError(f"{closed}. Nothing was changed.")
-    if made.cut_off and accept_lockout != len(made.cut_off):
-        listed = "\n".join(f"  {line}" for line in made.cut_off)
-        raise RefusedError(
-            f"this plan cuts agents off:\n{listed}\nGive agents what is new first and wait (CE-05), or, "
-            f"knowing what it does, add --accept-lockout {len(made.cut_off)}. Nothing was changed."
-        )
-    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
-
-
 def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
     """Say what came of every host that was asked for."""
     changed = sum(host.succeeded for host in applied)
@@ -210,18 +196,8 @@ def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
 
 
 def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str, *, halted: str | None) -> None:
-    failed = [host for host in applied if not host.succeeded]
-    refused = [host for host in applied if host.refused]
     if output == "json":
-        document = plan_document(replace(made))
-        document["applied"] = [
-            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
-            for host in applied
-        ]
-        document["halted"] = halted
-        typer.echo(json.dumps(document, indent=2))
+        typer.echo(json.dumps({**applied_document(made, applied), "halted": halted}, indent=2))
     elif applied:
         typer.echo(_outcome(made, applied))
-    if refused and len(refused) == len(failed) and not made.has_failures:
-        raise typer.Exit(RefusedError.exit_code)
-    raise typer.Exit(1 if failed or made.has_failures or halted is not None else 0)
+    raise typer.Exit(exit_code_of(made, applied, halted))

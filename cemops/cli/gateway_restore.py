@@ -10,20 +10,19 @@ from typing import Annotated, Literal
 import typer
 
 from cemops.cli.gateway_names import Name, gateway_of
+from cemops.cli.guards import applied_document, exit_code_of, pass_guards
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import say, say_error
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, reason_of, time_of
 from cemops.cli.styled import show_plan
-from cemops.errors import RefusedError, UsageError
+from cemops.errors import UsageError
 from cemops.execution.applying_run import apply_session
-from cemops.execution.estate_run import EstateRun
 from cemops.execution.gateway_backup import read_backup
 from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringGateway
 from cemops.execution.planning_run import plan_session
 from cemops.execution.session import connected
 from cemops.planning.batches import Batch
-from cemops.planning.changes import HostStatus, Plan
-from cemops.rendering.plan_json import plan_document
+from cemops.planning.changes import HostStatus
 
 Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 
@@ -80,26 +79,18 @@ def restore(  # noqa: PLR0913 - one parameter an option
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
         if made.has_changes:
-            _pass_guards(run, made, accept_lockout)
+            pass_guards(run, made, accept_lockout, instead="Leave certificates out of --parts")
             if not yes and not typer.confirm("Restore this gateway?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
         run.recorder.plan = made
         batches = [Batch("gateway", (host.host,)) for host in made.hosts if host.status is HostStatus.CHANGES]
         applied = apply_session(run, session, batches, say)
-    failed = [host for host in applied if not host.succeeded]
     if output == "json":
-        document = plan_document(made)
-        document["applied"] = [
-            {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
-            for host in applied
-        ]
-        typer.echo(json.dumps(document, indent=2))
-    elif applied and not failed:
+        typer.echo(json.dumps(applied_document(made, applied), indent=2))
+    elif applied and all(host.succeeded for host in applied):
         typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
-    if failed and all(host.refused for host in failed):
-        raise typer.Exit(RefusedError.exit_code)
-    raise typer.Exit(1 if failed or made.has_failures else 0)
+    raise typer.Exit(exit_code_of(made, applied))
 
 
 def _parts(text: str) -> frozenset[Part]:
@@ -112,17 +103,3 @@ def _parts(text: str) -> frozenset[Part]:
             f"--parts {text!r} names {unknown[0] if unknown else 'nothing'}: write all, or some of {', '.join(Part)}"
         )
     return frozenset(Part(name) for name in names)
-
-
-def _pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None) -> None:
-    """Refuse (3) before anybody is asked; the operation asks the same guards again."""
-    closed = run.closed()
-    if closed:
-        raise RefusedError(f"{closed}. Nothing was changed.")
-    if made.cut_off and accept_lockout != len(made.cut_off):
-        listed = "\n".join(f"  {line}" for line in made.cut_off)
-        raise RefusedError(
-            f"this restore cuts agents off:\n{listed}\nLeave certificates out of --parts, or, knowing what it does, "
-            f"add --accept-lockout {len(made.cut_off)}. Nothing was changed."
-        )
-    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)

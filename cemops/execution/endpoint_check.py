@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from dataclasses import dataclass
 
-from cemops.probe.presented import PresentedCertificate
+from cemops.probe.handshake import presented_by
 
 DIAL_SECONDS = 10.0
 ALL_ADDRESSES = ("0.0.0.0", "[::]")  # noqa: S104 - as http.sys writes them
@@ -30,7 +29,7 @@ def presented_fault(machine: str, kind: str, endpoint: str, thumbprint: str) -> 
     address = machine if by_name or host in ALL_ADDRESSES else host.strip("[]")
     place = f"{address}:{port}" + (f" (name {host})" if by_name else "")
     try:
-        shown = _presented(address, int(port), host if by_name else None)
+        shown = presented_by(address, int(port), host if by_name else None, DIAL_SECONDS)
     except (ConnectionError, ssl.SSLError) as error:
         reason = error.strerror or type(error).__name__
         return EndpointResult(fault=f"{place} does not serve TLS after the change ({reason})")
@@ -40,16 +39,3 @@ def presented_fault(machine: str, kind: str, endpoint: str, thumbprint: str) -> 
         presented = shown.thumbprint_like(thumbprint) if shown else "no certificate"
         return EndpointResult(fault=f"{place} presents {presented}, not {thumbprint}")
     return EndpointResult()
-
-
-def _presented(address: str, port: int, name: str | None) -> PresentedCertificate | None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    # The thumbprint is compared: whether this machine trusts the issuer is not the question.
-    context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection((address, port), timeout=DIAL_SECONDS) as connection,
-        context.wrap_socket(connection, server_hostname=name) as secured,
-    ):
-        der = secured.getpeercert(binary_form=True)
-    return PresentedCertificate(der) if der else None

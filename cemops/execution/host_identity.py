@@ -21,6 +21,7 @@ from cemops.model.notification_servers import NotificationServer
 from cemops.model.security_manager_plus import SecurityManagerPlus
 from cemops.model.site_servers import SiteServer
 from cemops.pki.inspection import certificate_facts
+from cemops.probe.handshake import presented_by
 from cemops.rendering.terminal import visible
 
 _KEY_TYPES = (
@@ -69,8 +70,9 @@ def _winrm_identity(name: str, connection: WinrmConnection) -> Identity:
     if connection.allow_http:
         return Identity(name, place, (), f"{place} is spoken to without TLS (allow_http), and so presents nothing")
     try:
-        certificate = _presented_certificate(str(connection.address), connection.port)
-        facts = certificate_facts(x509.load_der_x509_certificate(certificate), "the certificate")
+        address = str(connection.address)
+        shown = presented_by(address, connection.port, address, CONNECT_SECONDS)
+        facts = certificate_facts(x509.load_der_x509_certificate(shown.der if shown else b""), "the certificate")
     except ssl.SSLError as error:
         reason = f"{place} does not agree on TLS ({error.reason}): check that WinRM listens there with HTTPS"
         return Identity(name, place, (), reason)
@@ -90,18 +92,6 @@ def _winrm_identity(name: str, connection: WinrmConnection) -> Identity:
 
 def _one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
-
-
-def _presented_certificate(address: str, port: int) -> bytes:
-    """Return the certificate of a TLS server. Nothing is sent to it, so that nothing has to be believed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection((address, port), timeout=CONNECT_SECONDS) as connection,
-        context.wrap_socket(connection, server_hostname=address) as tls,
-    ):
-        return tls.getpeercert(binary_form=True) or b""
 
 
 def _identity(name: str, address: str, port: int) -> Identity:

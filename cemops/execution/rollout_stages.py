@@ -56,10 +56,6 @@ class RolloutStages:
         """Tell whether a machine's batch was let through."""
         return self.halted is None and any(name in self.batches[index].hosts for index in self._begun)
 
-    def untouched(self, done: Collection[str]) -> tuple[str, ...]:
-        """Return the machines that were never let through, in order."""
-        return tuple(name for batch in self.batches for name in batch.hosts if name not in done)
-
     def _look(self, index: int, failed: Collection[str]) -> None:
         while self.halted is None and self._passed < index:
             batch = self.batches[self._passed]

@@ -201,7 +201,7 @@ def _choose_exact(situation: _Situation, words: _ExactWords) -> CertificateChoic
         return CertificateChoice("refuse", declared, (*problems, words.unfit))
     live = situation.live
     if live is not None and live.sha256 == declared.sha256 and situation.live_key_matches:
-        return CertificateChoice("keep", live, (), _expiry_warnings(live, situation.now))
+        return CertificateChoice("keep", live, (), expiry_warnings(live, situation.now))
     return _put(situation, declared, (words.other,))
 
 
@@ -236,7 +236,7 @@ def _choose_thumbprint(situation: _Situation) -> CertificateChoice:
 def _put(situation: _Situation, facts: CertificateFacts, reasons: tuple[str, ...]) -> CertificateChoice:
     """Put a known certificate there: ``deliver`` where no live thumbprint changes by it, else ``replace``."""
     live = situation.live
-    warnings = (*_cut_off(situation.pinned, facts), *_expiry_warnings(facts, situation.now))
+    warnings = (*_cut_off(situation.pinned, facts), *expiry_warnings(facts, situation.now))
     if live is None:
         return CertificateChoice("deliver", facts, (NO_CERTIFICATE,), warnings)
     if live.sha256 == facts.sha256:
@@ -246,7 +246,7 @@ def _put(situation: _Situation, facts: CertificateFacts, reasons: tuple[str, ...
 
 def _keep_warnings(situation: _Situation, live: CertificateFacts) -> tuple[PlanWarning, ...]:
     material = situation.material
-    warnings = list(_expiry_warnings(live, situation.now))
+    warnings = list(expiry_warnings(live, situation.now))
     kept = "it is kept, because agents pin its thumbprint"
     known = [facts.sha256 for facts in (material.facts, material.recorded) if facts is not None]
     if material.kind != "thumbprint" and live.sha256 not in known:
@@ -284,7 +284,8 @@ def _cut_off(pinned: CertificateFacts | None, planned: CertificateFacts | None) 
     )
 
 
-def _expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarning, ...]:
+def expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarning, ...]:
+    """Warn of a certificate that runs out soon: the platform itself does not for these (CE-09)."""
     left = facts.not_after - now
     if left >= timedelta(days=CERTIFICATE_WARNING_DAYS):
         return ()
@@ -292,7 +293,7 @@ def _expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarnin
         PlanWarning(
             "certificate-expires",
             f"the certificate {facts.sha1} expires on {facts.not_after:%Y-%m-%d}, in {left.days} days: "
-            "start its replacement now, agents need at least two weeks (CE-05)",
+            "start its replacement now, agents that are away need at least two weeks (CE-05)",
             "CE-09",
         ),
     )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
 from cemops.planning.changes import PlanWarning
+from cemops.planning.clocks import clock_warnings
 from cemops.planning.name_resolution import is_listed, judge_name
 from cemops.planning.sizing import Sizing
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A clock further off makes certificates and CRLs look expired or not yet valid."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,10 @@ def judge_host(wanted: Wanted, observed: ObservedGateway) -> Fitness:
     """Judge the host of a gateway."""
     gateway = wanted.gateway
     errors = [*_software_errors(gateway, observed), *_account_errors(gateway, observed)]
-    warnings = [*_limit_warnings(gateway, wanted.sizing, observed), *_clock_warnings(observed)]
+    warnings = [
+        *_limit_warnings(gateway, wanted.sizing, observed),
+        *clock_warnings(observed.clock, observed.observer_clock),
+    ]
     for host in wanted.hosts:
         judged = judge_name(
             host,
@@ -92,17 +92,4 @@ def _limit_warnings(gateway: Gateway, sizing: Sizing, observed: ObservedGateway)
             "limit-too-low",
             f"a process may open {limits.nofile_hard} files, {wanted} need {sizing.nofile}: raise nofile",
             "IG-04",
-        )
-
-
-def _clock_warnings(observed: ObservedGateway) -> Iterable[PlanWarning]:
-    if observed.observer_clock is None:
-        return
-    difference = abs(observed.clock - observed.observer_clock)
-    if difference > CLOCK_TOLERANCE:
-        minutes = int(difference.total_seconds() // 60)
-        yield PlanWarning(
-            "clock-differs",
-            f"the host's clock is {minutes} minutes from the operator's: certificates and CRLs are judged by it; "
-            "set up time synchronisation",
         )

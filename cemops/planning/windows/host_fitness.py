@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from cemops.model.windows_observed import ObservedWindows
 from cemops.planning.changes import PlanWarning
+from cemops.planning.clocks import clock_warnings
 from cemops.planning.windows.plan import WindowsPlan
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A clock further off makes certificates look expired or not yet valid, and Kerberos refuse."""
 
 
 def judge_windows_host(observed: ObservedWindows, *, needs_iis: bool = True) -> WindowsPlan:
@@ -31,13 +28,4 @@ def _errors(observed: ObservedWindows, *, needs_iis: bool) -> Iterable[str]:
 def _warnings(observed: ObservedWindows) -> Iterable[PlanWarning]:
     for sentence in observed.unreadable:
         yield PlanWarning("unreadable", sentence)
-    if observed.observer_clock is None:
-        return
-    difference = abs(observed.clock - observed.observer_clock)
-    if difference > CLOCK_TOLERANCE:
-        minutes = int(difference.total_seconds() // 60)
-        yield PlanWarning(
-            "clock-differs",
-            f"the machine's clock is {minutes} minutes from the operator's: certificates are judged by it; set up time "
-            "synchronisation",
-        )
+    yield from clock_warnings(observed.clock, observed.observer_clock)

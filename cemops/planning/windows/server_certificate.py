@@ -22,7 +22,7 @@ from typing import Literal
 
 from cemops.model.certificates import CertificateFacts
 from cemops.model.windows_observed import StoredCertificateFound
-from cemops.planning.certificate_choice import CERTIFICATE_WARNING_DAYS
+from cemops.planning.certificate_choice import expiry_warnings
 from cemops.planning.certificate_fitness import issuer_problems, name_problems, use_problems, validity_problems
 from cemops.planning.changes import PlanWarning
 from cemops.planning.windows.materials import ServerCertificateMaterial
@@ -201,18 +201,3 @@ def _warnings(material: ServerCertificateMaterial, facts: CertificateFacts, now:
             )
         )
     return tuple(warnings)
-
-
-def expiry_warnings(facts: CertificateFacts, now: datetime) -> tuple[PlanWarning, ...]:
-    """Warn of a certificate that runs out soon: the platform itself does not for these (CE-09)."""
-    left = facts.not_after - now
-    if left >= timedelta(days=CERTIFICATE_WARNING_DAYS):
-        return ()
-    return (
-        PlanWarning(
-            "certificate-expires",
-            f"the certificate {facts.sha1} expires on {facts.not_after:%Y-%m-%d}, in {left.days} days: start its "
-            "replacement now (CE-05)",
-            "CE-09",
-        ),
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cemops.planning.certificate_choice import expiry_warnings
 from cemops.planning.changes import PlanWarning
 from cemops.planning.windows.binding_changes import binding_changes, endpoint_changes, take_changes
 from cemops.planning.windows.binding_texts import kept_warnings, no_binding, waiting
@@ -24,7 +25,6 @@ from cemops.planning.windows.rollout_table import rollout_row
 from cemops.planning.windows.server_certificate import (
     ServerCertificateChoice,
     choose_for_server,
-    expiry_warnings,
     stored_for_server,
     thumbprints,
 )

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cemops.lab.windows import birth
-from cemops.lab.windows.machine_model import Machine
 from tests.functional.windows.windows_site import (
     AGENT_PORT,
     CEM_PORT,
@@ -14,6 +12,7 @@ from tests.functional.windows.windows_site import (
     ISSUED,
     WindowsSite,
     only,
+    serving,
     thumbprint_of,
 )
 
@@ -51,14 +50,9 @@ def test_a_notification_server_and_a_site_server_are_brought_to_what_is_declared
 def test_the_old_certificate_serves_until_the_overwrite_and_the_plan_said_who_is_cut_off(site: WindowsSite) -> None:
     old = site.old_certificate("ps1.corp.test.example")
 
-    def serving(born: birth.Newborn) -> Machine:
-        machine = birth.site_server(born, birth.https_binding(CEM_PORT))
-        birth.serve(machine, CEM_PORT, old)
-        return machine
-
     site.declare_notification_server()
     site.add_site_server(
-        making=serving,
+        making=serving(old),
         cem={"port": CEM_PORT, "install_certificate": True, "force_overwrite": True, "certificate": dict(ISSUED)},
     )
     site.start()
@@ -86,14 +80,9 @@ def test_a_machine_that_refuses_a_call_keeps_serving_and_the_next_apply_converge
 ) -> None:
     old = site.old_certificate("ps1.corp.test.example")
 
-    def serving(born: birth.Newborn) -> Machine:
-        machine = birth.site_server(born, birth.https_binding(CEM_PORT))
-        birth.serve(machine, CEM_PORT, old)
-        return machine
-
     site.declare_notification_server()
     site.add_site_server(
-        making=serving,
+        making=serving(old),
         https={"port": HTTPS_PORT, "install_certificate": True, "certificate": dict(ISSUED)},
         cem={"port": CEM_PORT, "install_certificate": True, "force_overwrite": True, "certificate": dict(ISSUED)},
     )

@@ -16,12 +16,11 @@ from typing import Any
 
 import pytest
 
-from cemops.lab.windows import birth
 from cemops.lab.windows.http_sys import ssl_certs
 from cemops.lab.windows.machine_file import load_machine, save_machine
 from cemops.lab.windows.machine_model import Machine
 from cemops.lab.windows.wsman_behaviour import Behaviour
-from tests.functional.windows.windows_site import CEM_PORT, HTTPS_PORT, ISSUED, WindowsSite, thumbprint_of
+from tests.functional.windows.windows_site import CEM_PORT, HTTPS_PORT, ISSUED, WindowsSite, serving, thumbprint_of
 
 pytestmark = pytest.mark.slow
 
@@ -123,14 +122,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with WindowsSite(tmp_path_factory.mktemp("interrupted") / "site") as site:
         old = site.old_certificate("ps1.corp.test.example")
 
-        def serving(born: birth.Newborn) -> Machine:
-            machine = birth.site_server(born, birth.https_binding(CEM_PORT))
-            birth.serve(machine, CEM_PORT, old)
-            return machine
-
         site.declare_notification_server()
         site.add_site_server(
-            making=serving,
+            making=serving(old),
             https={"port": HTTPS_PORT, "install_certificate": True, "certificate": dict(ISSUED)},
             cem={"port": CEM_PORT, "install_certificate": True, "force_overwrite": True, "certificate": dict(ISSUED)},
         )

@@ -11,16 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cemops.lab.windows import birth
-from cemops.lab.windows.machine_model import Machine
 from tests.functional.windows.windows_site import (
     AGENT_PORT,
     CEM_PORT,
     ISSUED,
     PASSWORD,
     ROOT,
-    Making,
     WindowsSite,
+    serving,
     thumbprint_of,
 )
 
@@ -55,17 +53,6 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
-def serving_old(site: WindowsSite) -> tuple[str, Making]:
-    old = site.old_certificate("cutting.corp.test.example")
-
-    def making(born: birth.Newborn) -> Machine:
-        machine = birth.site_server(born, birth.https_binding(CEM_PORT))
-        birth.serve(machine, CEM_PORT, old)
-        return machine
-
-    return thumbprint_of(old), making
-
-
 def test_both_deploys_make_what_cemops_plans_and_a_second_run_changes_nothing(site: WindowsSite) -> None:
     site.add_notification_server()
     site.add_site_server("ps1")
@@ -93,11 +80,11 @@ def test_both_deploys_make_what_cemops_plans_and_a_second_run_changes_nothing(si
 
 def test_who_would_be_cut_off_is_guarded_and_a_dead_host_aborts_no_other(site: WindowsSite) -> None:
     site.declare_notification_server()
-    old, making = serving_old(site)
+    old = site.old_certificate("cutting.corp.test.example")
     site.add_site_server("down")
     site.add_site_server(
         "cutting",
-        making=making,
+        making=serving(old),
         cem={"port": CEM_PORT, "install_certificate": True, "force_overwrite": True, "certificate": dict(ISSUED)},
     )
     site.add_site_server("refusing")
@@ -115,7 +102,7 @@ def test_who_would_be_cut_off_is_guarded_and_a_dead_host_aborts_no_other(site: W
     assert "cemops apply --accept-lockout" in text
     assert "the machine refuses Add-Binding" in text
     assert "Traceback" not in text
-    assert site.presented("cutting", CEM_PORT) == old
+    assert site.presented("cutting", CEM_PORT) == thumbprint_of(old)
     assert site.calls("cutting") == []
     assert site.presented("refusing", CEM_PORT) is None
     assert site.presented("fine", CEM_PORT) is not None

@@ -286,6 +286,17 @@ class WindowsSite:
         return found
 
 
+def serving(old: ServerCertificate) -> Making:
+    """Return how a site server is born that serves an old certificate on its CEM port."""
+
+    def making(born: birth.Newborn) -> Machine:
+        machine = birth.site_server(born, birth.https_binding(CEM_PORT))
+        birth.serve(machine, CEM_PORT, old)
+        return machine
+
+    return making
+
+
 def thumbprint_of(certificate: ServerCertificate) -> str:
     """Return a certificate's SHA-1 thumbprint, as Windows writes it."""
     return x509.load_pem_x509_certificate(certificate.certificate).fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - Windows names it so

@@ -52,7 +52,7 @@ def test_a_gate_that_fails_at_the_end_is_told() -> None:
     stages.admit("gw1", ())
     stages.finish(())
 
-    assert stages.halted is not None
+    assert stages.halted == "the health gate after gw1 failed: gw1: no tunnel"
 
 
 def test_a_machine_that_failed_is_not_looked_at_again() -> None:
@@ -72,7 +72,12 @@ def test_too_many_failures_leave_the_rest_alone() -> None:
 
 
 def test_without_a_bound_failures_of_others_touch_nobody() -> None:
-    RolloutStages(BATCHES, Gate()).admit("gw4", ("gw1", "gw2", "gw3"))
+    stages = RolloutStages(BATCHES, Gate())
+
+    stages.admit("gw4", ("gw1", "gw2", "gw3"))
+
+    assert stages.halted is None
+    assert stages.has_begun("gw4")
 
 
 def test_a_machine_of_no_batch_is_let_through_until_the_rollout_halts() -> None:

@@ -1,0 +1,47 @@
+"""What is refused before anything is touched, and how the end of an apply is told: for apply and restore alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cemops.errors import RefusedError
+from cemops.execution.applying_run import AppliedHost
+from cemops.execution.estate_run import EstateRun
+from cemops.planning.changes import Plan
+from cemops.rendering.plan_json import plan_document
+
+
+def pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None, *, instead: str) -> None:
+    """Refuse (3) outside the windows, and what cuts agents off unless its lines were counted.
+
+    ``instead``: what to do rather than accept it. The operation asks the same guards again for each host.
+    """
+    closed = run.closed()
+    if closed:
+        raise RefusedError(f"{closed}. Nothing was changed.")
+    if made.cut_off and accept_lockout != len(made.cut_off):
+        listed = "\n".join(f"  {line}" for line in made.cut_off)
+        raise RefusedError(
+            f"this cuts agents off:\n{listed}\n{instead}, or, knowing what it does, add "
+            f"--accept-lockout {len(made.cut_off)}. Nothing was changed."
+        )
+    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
+
+
+def applied_document(made: Plan, applied: Sequence[AppliedHost]) -> dict[str, Any]:
+    """Return the plan's JSON with what came of each host."""
+    document = plan_document(made)
+    document["applied"] = [
+        {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
+        for host in applied
+    ]
+    return document
+
+
+def exit_code_of(made: Plan, applied: Sequence[AppliedHost], halted: str | None = None) -> int:
+    """Return the contract's exit code: 3 where all that failed was refused, 1 where anything failed."""
+    failed = [host for host in applied if not host.succeeded]
+    if failed and all(host.refused for host in failed) and not made.has_failures:
+        return RefusedError.exit_code
+    return 1 if failed or made.has_failures or halted is not None else 0

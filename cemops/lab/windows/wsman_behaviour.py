@@ -6,6 +6,7 @@ import json
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Counters:
         self._counts = Counts()
         self._lock = threading.Lock()
         self._file = status_file
+        self._published: dict[str, Any] | None = None
 
     def add(self, name: str, number: int = 1) -> None:
         """Add to one of the counts."""
@@ -64,10 +66,14 @@ class Counters:
             return Counts(**asdict(self._counts))
 
     def publish(self) -> None:
-        """Write the counts to the status file, whole at any time that somebody reads it."""
+        """Write the counts to the status file if they have changed, whole at any time that somebody reads it."""
         if self._file is None:
             return
         with self._lock:
+            counts = asdict(self._counts)
+            if counts == self._published:
+                return
             fresh = self._file.with_name(f".{self._file.name}.new")
-            fresh.write_text(json.dumps({"schema": 1, **asdict(self._counts)}) + "\n", encoding="utf-8")
+            fresh.write_text(json.dumps({"schema": 1, **counts}) + "\n", encoding="utf-8")
             fresh.replace(self._file)
+            self._published = counts

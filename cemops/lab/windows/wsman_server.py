@@ -83,7 +83,7 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             self._answer(service)
         finally:
-            service.counters.publish()
+            service.counters.publish()  # what had no answer, too
 
     def _answer(self, service: WsmanService) -> None:
         length = self.headers.get("Content-Length", "")
@@ -174,7 +174,9 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             head.append("Connection: close")
         head.append(f"Content-Length: {len(body)}")
-        self.server.service.counters.add("octets_out", len(body))
+        counters = self.server.service.counters
+        counters.add("octets_out", len(body))
+        counters.publish()  # before the answer: who has it finds its request counted
         self.wfile.write("\r\n".join(head).encode("ascii") + b"\r\n\r\n" + body)
 
 

@@ -35,6 +35,8 @@ Add-Operation 'firewall.enable' 'Invoke-FirewallEnable' 'rule=text enabled=boole
 Add-Operation 'deadman.arm' 'Invoke-DeadManArm' 'token=text seconds=integer script=base64'
 Add-Operation 'deadman.confirm' 'Invoke-DeadManConfirm' 'token=text'
 Add-Operation 'deadman.fire' 'Invoke-DeadManFire' 'token=text'
+Add-Operation 'lock.take' 'Invoke-LockTake' 'token=text store=text owner=text seconds=integer'
+Add-Operation 'lock.release' 'Invoke-LockRelease' 'token=text'
 Add-Operation 'httpd.test' 'Invoke-HttpdTest' 'program=text configuration=text'
 Add-Operation 'httpd.rehearse' 'Invoke-HttpdRehearse' 'program=text configuration=text port=integer seconds=integer'
 
@@ -257,6 +259,35 @@ function Invoke-DeadManFire($action) {
         if (($null -ne $found) -and (-not $found.fired)) { throw "dead man's switch '$($action.token)' did not run" }
     }
     Remove-DeadMan $action.token
+    return $true
+}
+
+# Whether the lock that was found keeps an operator with that store out. Who shares a store is let through by its own lock:
+# such a one was left behind. One that expires later than any can is from before the clock was set back.
+function Test-LockHolds($found, $action, $now) {
+    if (Test-Text $found.store $action.store) { return $false }
+    return ($found.expires_ms -gt $now) -and ($found.expires_ms -le ($now + 2000 * ([long]$action.seconds)))
+}
+# Between looking and taking, or removing what has expired, somebody else may be faster: then once more.
+function Invoke-LockTake($action) {
+    for ($try = 0; $try -le 10; $try++) {
+        $now = [long](Get-TimeLeaf)
+        $found = Get-LockLeaf
+        if ($null -ne $found) {
+            if (Test-Text $found.token $action.token) { return ($try -gt 0) }
+            if (Test-LockHolds $found $action $now) { throw "the machine is locked by $($found.owner)" }
+            $null = Remove-LockLeaf $found.token
+        }
+        if ($try -eq 10) { throw 'the lock is not there after it was taken' }
+        $null = Add-LockLeaf $action.token $action.store $action.owner $now ($now + 1000 * ([long]$action.seconds))
+    }
+}
+function Invoke-LockRelease($action) {
+    $found = Get-LockLeaf
+    if (($null -eq $found) -or (-not (Test-Text $found.token $action.token))) { return $false }
+    $null = Remove-LockLeaf $action.token
+    $found = Get-LockLeaf
+    if (($null -ne $found) -and (Test-Text $found.token $action.token)) { throw 'the lock is still there after its removal' }
     return $true
 }
 

@@ -186,6 +186,7 @@ function Get-State($want) {
     $iis = Get-IisLeaf
     if ($null -ne $iis) { $state.iis = $iis }
     $state.dead_men = @(Get-DeadMenLeaf)
+    Set-MapEntry $state 'lock' (Get-LockLeaf)
     if (Test-FieldPresent $want 'registry') { $state.registry = @(Get-RegistryState $want.registry) }
     if (Test-FieldPresent $want 'stores') { $state.stores = Get-StoresState $want.stores }
     if (Test-FieldPresent $want 'files') { $state.files = Get-FilesState $want.files }
@@ -203,19 +204,26 @@ function Compress-Text($text) {
     $gzip.Dispose()
     return [Convert]::ToBase64String($buffer.ToArray())
 }
+function Get-PackedState($want) {
+    $text = ConvertTo-Json (Get-State $want) -Depth 100 -Compress -WarningAction Stop
+    return [ordered]@{ gzip = (Compress-Text $text) }
+}
 function Invoke-Request($request) {
     Assert-Object $request 'the request'
     if (-not (Test-FieldPresent $request 'verb')) { throw "field 'verb' of the request is missing" }
     if (Test-Choice $request.verb 'state') {
         Assert-Fields $request 'verb=state want=value' 'the request'
         Assert-Want $request.want
-        $text = ConvertTo-Json (Get-State $request.want) -Depth 100 -Compress -WarningAction Stop
-        return [ordered]@{ gzip = (Compress-Text $text) }
+        return Get-PackedState $request.want
     }
     if (Test-Choice $request.verb 'apply') {
-        Assert-Fields $request 'verb=apply actions=value' 'the request'
+        Assert-Fields $request 'verb=apply actions=value want?=value' 'the request'
         if (-not ($request.actions -is [array])) { throw "field 'actions' of the request must be a list" }
-        return Invoke-Plan $request.actions
+        $reads = Test-FieldPresent $request 'want'
+        if ($reads) { Assert-Want $request.want }
+        $result = Invoke-Plan $request.actions
+        if ($reads) { $result.state = Get-PackedState $request.want }
+        return $result
     }
     throw "unknown verb '$($request.verb)'"
 }

@@ -33,6 +33,7 @@ function Initialize-FakeMachine($machine) {
     $FakeWorld['registry'] = $registry
     $FakeWorld['iis'] = $machine.iis
     $FakeWorld['os'] = $machine.os
+    $FakeWorld['lock'] = $machine.lock
     $FakeWorld['user'] = $machine.user
     $FakeWorld['time_ms'] = $machine.time_ms
 }
@@ -52,6 +53,7 @@ function Get-FakeMachineAfter {
         $registry.Add($name, $key.Value)
     }
     $after['registry'] = $registry
+    $after['lock'] = $FakeWorld['lock']
     return $after
 }
 
@@ -430,6 +432,17 @@ function Start-DeadManLeaf($token) {
     foreach ($man in $FakeWorld['dead_men']) {
         if (Test-FakeText $man.token $token) { $man.fired = $true }
     }
+}
+
+function Get-LockLeaf { return $FakeWorld['lock'] }
+function Add-LockLeaf($token, $store, $owner, $since_ms, $expires_ms) {
+    if (-not (Test-FakeWrite 'Add-Lock' @($token, $store, $owner, $since_ms, $expires_ms))) { return }
+    if ($null -ne $FakeWorld['lock']) { return }
+    $FakeWorld['lock'] = [pscustomobject]@{ token = $token; store = $store; owner = $owner; since_ms = $since_ms; expires_ms = $expires_ms }
+}
+function Remove-LockLeaf($token) {
+    if (-not (Test-FakeWrite 'Remove-Lock' @($token))) { return }
+    if (Test-FakeText $FakeWorld['lock'].token $token) { $FakeWorld['lock'] = $null }
 }
 
 function Get-OsLeaf {

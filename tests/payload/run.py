@@ -24,7 +24,7 @@ from cemops.payload import assembly  # noqa: E402 - found by the line above, wha
 from cemops.payload.assembly import PayloadError  # noqa: E402 - as above
 
 WRONG_USAGE = 64
-ALWAYS = {"schema", "time_ms", "os", "user", "iis", "dead_men"}
+ALWAYS = {"schema", "time_ms", "os", "user", "iis", "dead_men", "lock"}
 """What every state has; a case names those that it is about."""
 TOGETHER = 30
 """Cases in one process: starting PowerShell takes longer than all of them. One that spoils the process is found alone."""
@@ -79,10 +79,17 @@ def play(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sent = [{"machine": case["machine"], "request": case["request"]} for case in cases]
     outcomes: list[dict[str, Any]] = run(FAKE, {"cases": sent})["outcomes"]
     for outcome in outcomes:
-        reply = outcome["reply"]
-        if isinstance(reply, dict) and set(reply) == {"gzip"}:
-            outcome["reply"] = assembly.reply_of(json.dumps({"ok": True, "data": reply}).encode())
+        outcome["reply"] = unpacked(outcome["reply"])
     return outcomes
+
+
+def unpacked(reply: Any) -> Any:
+    """Return a reply with its state as plain data."""
+    if not isinstance(reply, dict):
+        return reply
+    if set(reply) == {"gzip"}:
+        return assembly.reply_of(json.dumps({"ok": True, "data": reply}).encode())
+    return {**reply, "state": unpacked(reply["state"])} if "state" in reply else reply
 
 
 def plan(*actions: dict[str, Any]) -> Any:
@@ -219,7 +226,9 @@ def judge(case: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
     else:
         reply = dict(outcome["reply"])
         if case["request"].get("verb") == "state":
-            reply = {name: part for name, part in reply.items() if name in case["reply"] or name not in ALWAYS}
+            reply = asked_for(reply, case["reply"])
+        elif "state" in reply and "state" in case["reply"]:
+            reply["state"] = asked_for(reply["state"], case["reply"]["state"])
         found += differences(case["reply"], reply, "reply")
     found += differences(case["calls"], outcome["calls"], "calls")
     for name, part in case.get("machine_after", {}).items():
@@ -231,6 +240,11 @@ def judge(case: dict[str, Any], outcome: dict[str, Any]) -> list[str]:
             }
         found += differences(part, after, f"machine_after.{name}")
     return found
+
+
+def asked_for(state: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what a case is about of a state."""
+    return {name: part for name, part in state.items() if name in wanted or name not in ALWAYS}
 
 
 def read_cases() -> list[dict[str, Any]]:

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cemops.lab.windows import operations_certificates, operations_files, operations_iis, operations_machine
+from cemops.lab.windows import (
+    operations_certificates,
+    operations_files,
+    operations_iis,
+    operations_lock,
+    operations_machine,
+)
 from cemops.lab.windows.leaf_error import LeafError
 from cemops.lab.windows.request_checks import check_actions, check_fields, check_object, check_want
 from cemops.lab.windows.state_reading import packed, read_state
@@ -18,6 +24,7 @@ OPERATIONS = {
     **operations_certificates.OPERATIONS,
     **operations_iis.OPERATIONS,
     **operations_machine.OPERATIONS,
+    **operations_lock.OPERATIONS,
 }
 FIELDS = {name: operation.fields for name, operation in OPERATIONS.items()}
 
@@ -53,10 +60,13 @@ def run_request(leaves: Leaves, request: object) -> dict[str, Any]:
         raise LeafError(f"unknown verb '{verb}'")
     if needed not in request:
         raise LeafError(f"field '{needed}' of the request is missing")
-    check_fields(request, f"verb={verb} {needed}=value", "the request")
+    check_fields(request, f"verb={verb} {needed}=value{' want?=value' if verb == 'apply' else ''}", "the request")
     if verb == "state":
         check_want(request["want"])
         return packed(read_state(leaves, request["want"]))
     if not isinstance(request["actions"], list):
         raise LeafError("field 'actions' of the request must be a list")
-    return run_actions(leaves, request["actions"])
+    if "want" in request:
+        check_want(request["want"])
+    outcome = run_actions(leaves, request["actions"])
+    return outcome | {"state": packed(read_state(leaves, request["want"]))} if "want" in request else outcome

@@ -152,6 +152,10 @@ class ReadingLeaves:
         """Get-DeadMenLeaf."""
         return [{"token": one.token, "due_ms": one.due_ms, "fired": one.fired} for one in self.machine.dead_men]
 
+    def get_lock(self) -> dict[str, Any] | None:
+        """Get-LockLeaf."""
+        return None if self.machine.lock is None else asdict(self.machine.lock)
+
     def get_os(self) -> dict[str, Any]:
         """Get-OsLeaf."""
         own = self.machine.identity

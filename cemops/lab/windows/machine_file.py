@@ -16,7 +16,7 @@ from cemops.errors import CemopsError
 from cemops.lab.folder import write_file
 from cemops.lab.windows.certificate_stores import CertificateStores, StoredCertificate
 from cemops.lab.windows.iis_model import Iis
-from cemops.lab.windows.machine_model import Account, DeadMan, Identity, Machine, Service
+from cemops.lab.windows.machine_model import Account, DeadMan, HeldLock, Identity, Machine, Service
 from cemops.lab.windows.registry_model import Registry, RegistryKey
 
 MACHINE_FILE = "machine.json"
@@ -48,6 +48,7 @@ def machine_document(machine: Machine) -> dict[str, Any]:
             {"token": one.token, "due_ms": one.due_ms, "script": b64encode(one.script).decode(), "fired": one.fired}
             for one in machine.dead_men
         ],
+        "lock": None if machine.lock is None else asdict(machine.lock),
         "file_readers": machine.file_readers,
         "clock_offset_ms": machine.clock_offset_ms,
     }
@@ -95,6 +96,7 @@ def load_machine(folder: Path) -> Machine:
             accounts={name: Account(**one) for name, one in document["accounts"].items()},
             names={name: tuple(addresses) for name, addresses in document["names"].items()},
             dead_men=[DeadMan(**{**one, "script": b64decode(one["script"])}) for one in document["dead_men"]],
+            lock=None if document.get("lock") is None else HeldLock(**document["lock"]),
             file_readers={path: tuple(readers) for path, readers in document["file_readers"].items()},
             clock_offset_ms=document["clock_offset_ms"],
         )

@@ -59,6 +59,17 @@ class DeadMan:
 
 
 @dataclass
+class HeldLock:
+    """The lock on the machine, for operators who share no store."""
+
+    token: str
+    store: str
+    owner: str
+    since_ms: int
+    expires_ms: int
+
+
+@dataclass
 class Machine:
     """One machine. ``folder`` holds ``machine.json``, and its drives below ``drives``."""
 
@@ -72,6 +83,7 @@ class Machine:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """DNS: addresses by lower-case name."""
     dead_men: list[DeadMan] = field(default_factory=list)
+    lock: HeldLock | None = None
     file_readers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """SIDs that were given the right to read a file, by its path in lower case."""
     clock_offset_ms: int = 0

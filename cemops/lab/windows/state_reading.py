@@ -19,6 +19,7 @@ def read_state(leaves: ReadingLeaves, want: dict[str, Any]) -> dict[str, Any]:
         "user": leaves.get_user(),
         "iis": leaves.get_iis(),
         "dead_men": leaves.get_dead_men(),
+        "lock": leaves.get_lock(),
     }
     if "registry" in want:
         state["registry"] = [

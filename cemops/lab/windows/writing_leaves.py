@@ -11,7 +11,7 @@ from cemops.lab.windows.iis_model import Binding
 from cemops.lab.windows.leaf_calls import running, writing
 from cemops.lab.windows.leaf_error import LeafError
 from cemops.lab.windows.leaves import ReadingLeaves
-from cemops.lab.windows.machine_model import Account, DeadMan, Service
+from cemops.lab.windows.machine_model import Account, DeadMan, HeldLock, Service
 from cemops.lab.windows.native_programs import Ran
 from cemops.lab.windows.registry_model import RegistryData
 
@@ -221,6 +221,18 @@ class Leaves(ReadingLeaves):
         if self.run_script is not None:
             self.run_script(found)
         found.fired = True
+
+    @writing("Add-Lock")
+    def add_lock(self, token: str, store: str, owner: str, since_ms: int, expires_ms: int) -> None:
+        """Add-LockLeaf: nothing where there is one."""
+        if self.machine.lock is None:
+            self.machine.lock = HeldLock(token, store, owner, since_ms, expires_ms)
+
+    @writing("Remove-Lock")
+    def remove_lock(self, token: str) -> None:
+        """Remove-LockLeaf."""
+        if self.machine.lock is not None and self.machine.lock.token == token:
+            self.machine.lock = None
 
     @running("Invoke-HttpdTest")
     def invoke_httpd_test(self, program: str, configuration: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from cemops.lab.windows.http_sys import DEFAULT_SETTINGS, PARAMETERS, SslCert, s
 from cemops.lab.windows.iis_model import Application, Binding, Iis, Site
 from cemops.lab.windows.invocation import run_request
 from cemops.lab.windows.leaf_error import LeafError, wrong_pfx_password
-from cemops.lab.windows.machine_model import Account, DeadMan, Identity, Machine, Service
+from cemops.lab.windows.machine_model import Account, DeadMan, HeldLock, Identity, Machine, Service
 from cemops.lab.windows.native_programs import NoPrograms, Ran
 from cemops.lab.windows.registry_model import RegistryKey
 from cemops.lab.windows.writing_leaves import Leaves
@@ -163,6 +163,7 @@ class StandInCase:
             accounts={name: Account(**one) for name, one in described.get("accounts", {}).items()},
             names={name.lower(): tuple(held) for name, held in described.get("names", {}).items()},
             dead_men=[DeadMan(**one) for one in described.get("dead_men", [])],
+            lock=HeldLock(**described["lock"]) if described.get("lock") else None,
         )
         machine.now_ms = described.get("time_ms", _NOW_MS)
         _add_entries(machine, described)
@@ -216,6 +217,7 @@ class StandInCase:
             "sites": self.leaves.get_sites() if "sites" in self.case["machine"] else [],
             "sslcerts": [self._ssl_cert(one) for one in ssl_certs(machine.registry)],
             "dead_men": self.leaves.get_dead_men(),
+            "lock": self.leaves.get_lock(),
             "registry": self._registry(machine.registry.root, "HKLM:"),
         }
 

@@ -158,7 +158,7 @@ def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPla
     reasons = staleness(saved, run.context.estate, run.now)
     if reasons:
         raise RefusedError(f"{planfile} is not applied: {'; '.join(reasons)}. {_NEW_PLAN}")
-    run.agreed = {host: saved.of_host(host) for host in saved.hosts}
+    run.agreed = saved.by_host
     return saved
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,13 +19,14 @@ from cemops.cli.options import (
     names_of,
     time_of,
 )
-from cemops.cli.plan import exit_code, planned_live
-from cemops.cli.styled import show_plan
+from cemops.cli.plan import planned_live
+from cemops.cli.plan_outputs import FormatOption, MetricsOption, exit_code, show, write_drift_metrics
+from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.observation_record import read_record
 from cemops.execution.planning_run import plan_record, wanted_hosts
+from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.intent import drift_of
-from cemops.rendering.plan_json import plan_document
 
 
 def register(app: typer.Typer) -> None:
@@ -43,38 +43,43 @@ def drift(  # noqa: PLR0913 - one parameter an option
         Path | None,
         typer.Option("--observed", metavar="FILE", help="Look into a record of `cemops observe`; connect to nothing."),
     ] = None,
+    metrics: MetricsOption = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something has drifted.")
     ] = False,
-    output: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")
-    ] = "text",
+    output: FormatOption = "text",
     now: NowOption = None,
     no_color: NoColorOption = False,
 ) -> None:
     """Show what differs on the hosts though the estate asks for nothing new since the last apply. Changes nothing.
 
-    Compares with the estate that each host was last brought to from here. Exit code 0: done; 1: a host could not be
-    observed or planned, or the estate has errors; 2 with --detailed-exitcode: something has drifted.
+    Compares with the estate that each host was last brought to: from here, or, with change.store, from anywhere. Exit
+    code 0: done; 1: a host could not be observed or planned, the estate has errors, or no apply is known to compare
+    with; 2 with --detailed-exitcode: something has drifted.
     """
     context = context_of(estate)
     time = time_of(now)
     stop_on_errors(context, time)
     run = EstateRun(context, time)
+    run.applied.known()  # out of reach, it must not look as if nothing had drifted
     names = wanted_hosts(context.estate, names_of(limit), deploy)
     made = (
         planned_live(run, names) if observed is None else plan_record(run, read_record(observed, context.estate), names)
     )
-    found = replace(
-        made,
-        hosts=tuple(
-            drift_of(host, compared=run.applied.context_of(host.host) is not None)
-            for host in made.hosts
-            if host.managed
-        ),
-    )
-    if output == "json":
-        typer.echo(json.dumps(plan_document(found), indent=2))
-    else:
-        show_plan(found, color=not no_color, brief=False)
+    found = _drifted(run, made)
+    show(found, output, color=not no_color, subject="drift")
+    if metrics is not None:
+        write_drift_metrics(metrics, found, run)
     raise typer.Exit(exit_code(found, detailed=detailed_exitcode))
+
+
+def _drifted(run: EstateRun, made: Plan) -> Plan:
+    """Keep drift alone. Raises CemopsError where no host that differs has a past to compare with."""
+    managed = [host for host in made.hosts if host.managed]
+    compared = {host.host for host in managed if run.applied.context_of(host.host) is not None}
+    if not compared and any(host.status is HostStatus.CHANGES for host in managed):
+        raise CemopsError(
+            "drift cannot be told: no apply of these hosts is known here, so what differs may never have been applied. "
+            "Apply first; where others apply, or runners that come and go, declare change.store (docs/gitops.md)"
+        )
+    return replace(made, hosts=tuple(drift_of(host, compared=host.host in compared) for host in managed))

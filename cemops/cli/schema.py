@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typer import Typer
 
 Subject = Annotated[
-    Literal["estate", "plan", "validate", "probe"],
+    Literal["estate", "plan", "apply", "validate", "probe"],
     typer.Argument(help="The estate file, or what a command prints with --format json."),
 ]
 

@@ -8,14 +8,14 @@ import sys
 import typer
 
 from cemops.planning.changes import Plan
-from cemops.rendering.plan_text import plan_text
+from cemops.rendering.plan_text import Subject, plan_text
 
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "-": "red", "?": "cyan"}
 
 
-def show_plan(plan: Plan, *, color: bool, brief: bool = False) -> None:
+def show_plan(plan: Plan, *, color: bool, brief: bool = False, subject: Subject = "plan") -> None:
     """Print a plan as text."""
-    text = plan_text(plan, brief=brief)
+    text = plan_text(plan, brief=brief, subject=subject)
     if not color or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         typer.echo(text)
         return

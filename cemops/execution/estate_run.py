@@ -108,7 +108,10 @@ class EstateRun:
         return self.kind(name).plan(self, name, observed)
 
     def earlier_changes(self, name: str, observed: Any) -> tuple[Change, ...] | None:  # noqa: ANN401 - as above
-        """Return what the estate of a host's last apply would change now; None where it cannot be told."""
+        """Return what the estate of a host's last apply would change now; None where none is remembered.
+
+        Raises SecretError, StoreError where what is remembered is out of reach.
+        """
         context = self.applied.context_of(name)
         if context is None:
             return None
@@ -166,7 +169,10 @@ class EstateRun:
     @cached_property
     def applied(self) -> AppliedEstates:
         """Which estate each host was last brought to."""
-        return AppliedEstates(self.context)
+        return AppliedEstates(self.context, self._complain)
+
+    def _complain(self, sentence: str) -> None:
+        self.recorder.complain(sentence)
 
     @cached_property
     def _kinds(self) -> dict[str, MachineKind]:

@@ -17,6 +17,21 @@ def location_of(context: EstateContext) -> StoreLocation:
     return store_location(context.folder, None if reference is None else context.secrets.resolve(reference))
 
 
+def look_into_store(context: EstateContext) -> Store | None:
+    """Open the store to read from it; None where there is none of this version yet. Makes and changes nothing.
+
+    Raises SecretError, StoreError.
+    """
+    location = location_of(context)
+    if location.file is not None and not location.file.exists():
+        return None
+    database = Database(location, make=False)
+    if not database.is_current:
+        database.close()
+        return None
+    return Store(database, context.estate.estate, this_operator(os.environ))
+
+
 def open_store(context: EstateContext) -> Store:
     """Open the store, which is made where it is missing. Raises SecretError, StoreError."""
     return Store(Database(location_of(context)), context.estate.estate, this_operator(os.environ))

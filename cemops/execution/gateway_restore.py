@@ -69,7 +69,7 @@ class RestoreRun(EstateRun):
     @cached_property
     def applied(self) -> AppliedEstates:
         """What is remembered of applies: a restored gateway is what its backup says, which no estate may declare."""
-        return _NothingApplied(self.context)
+        return _NothingApplied(self.context, self._complain)
 
 
 class _NothingApplied(AppliedEstates):

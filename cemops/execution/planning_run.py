@@ -19,8 +19,8 @@ from cemops.execution.machine_kind import Observation
 from cemops.execution.observation_digest import digest_of
 from cemops.execution.session import Session
 from cemops.model.estate import Estate
-from cemops.planning.changes import HostPlan, HostStatus, MachinePlan, Plan, host_status
-from cemops.planning.intent import classified
+from cemops.planning.changes import Change, HostPlan, HostStatus, MachinePlan, Plan, PlanWarning, host_status
+from cemops.planning.intent import classified, intent_unknown
 from cemops.planning.managed import Deploy, managed_machines
 from cemops.planning.unmanaged import perimeter_firewalls, unmanaged_hosts, unmanaged_of_gateway
 
@@ -156,14 +156,28 @@ def _host_plan(run: EstateRun, name: str, make: Callable[[], MachinePlan], obser
         plan = make()
     except CemopsError as error:
         return replace(host, error=str(error))
-    changing = any(not change.by_operator for change in plan.changes)
-    earlier = run.earlier_changes(name, observation.observed) if changing else None
+    changes, warnings = _with_intents(run, name, plan, observation.observed)
     return replace(
         host,
         status=HostStatus.ERROR if plan.errors else host_status(plan.changes),
-        changes=classified(plan.changes, earlier),
-        warnings=plan.warnings,
+        changes=changes,
+        warnings=(*plan.warnings, *warnings),
         error="; ".join(plan.errors) or None,
         cut_off=plan.cut_off,
         refusals=plan.refusals,
     )
+
+
+def _with_intents(
+    run: EstateRun,
+    name: str,
+    plan: MachinePlan,
+    observed: Any,  # noqa: ANN401 - each kind's own data
+) -> tuple[tuple[Change, ...], tuple[PlanWarning, ...]]:
+    """Tell drift from intention; where the record of the last apply is out of reach say so, and tell neither."""
+    if all(change.by_operator for change in plan.changes):
+        return plan.changes, ()  # nobody asks the store for nothing
+    try:
+        return classified(plan.changes, run.earlier_changes(name, observed)), ()
+    except CemopsError as error:
+        return plan.changes, (intent_unknown(error.message),)

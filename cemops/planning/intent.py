@@ -6,11 +6,22 @@ somebody else has changed it since. What only the estate of now asks for is inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, PlanWarning, host_status
 from cemops.planning.saved_plan import PlannedChange
+
+NO_BASELINE = "no-baseline"
+"""Code of the warning that a host differs and has no past to compare with."""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What each host was last brought to: the digest of an estate's text by host, and the texts by digest."""
+
+    hosts: Mapping[str, str]
+    texts: Mapping[str, str]
 
 
 def classified(changes: Iterable[Change], earlier: Iterable[Change] | None) -> tuple[Change, ...]:
@@ -27,6 +38,11 @@ def classified(changes: Iterable[Change], earlier: Iterable[Change] | None) -> t
     )
 
 
+def intent_unknown(trouble: str) -> PlanWarning:
+    """Warn that changes have no intent, because what is remembered of the last apply is out of reach."""
+    return PlanWarning("intent-unknown", f"what was intended cannot be told from what drifted: {trouble}")
+
+
 def drift_of(plan: HostPlan, *, compared: bool) -> HostPlan:
     """Keep of a host's plan what is drift alone. ``compared``: an apply is remembered to compare with."""
     if plan.error is not None or not plan.managed:
@@ -34,15 +50,15 @@ def drift_of(plan: HostPlan, *, compared: bool) -> HostPlan:
     drift = tuple(change for change in plan.changes if change.intent is Intent.CORRECTIVE)
     unknown = (
         PlanWarning(
-            "no-baseline",
-            "no apply from here is remembered for this host: what drifted cannot be told from what was never applied",
+            NO_BASELINE,
+            "no apply of this host is known here: what drifted cannot be told from what was never applied",
         ),
     )
     return replace(
         plan,
         status=host_status(drift) if drift else HostStatus.IN_SYNC,
         changes=drift,
-        warnings=plan.warnings if compared else unknown,
+        warnings=plan.warnings if compared or plan.status is HostStatus.IN_SYNC else unknown,
         cut_off=plan.cut_off if drift else (),
         refusals=plan.refusals if drift else (),
     )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from cemops.model.estate import Estate
@@ -21,10 +22,19 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far in the future a plan may have been made, by clocks that differ."""
 
 
+def estate_text(estate: Estate) -> str:
+    """Return what an estate declares, as JSON that is the same for the same declaration: nobody's comments."""
+    return json.dumps(estate.model_dump(mode="json"), sort_keys=True)
+
+
+def text_digest(text: str) -> str:
+    """Return the digest of an estate's text: ``sha256:`` and lower-case hex."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
 def estate_digest(estate: Estate) -> str:
     """Return the digest of what an estate declares; comments and the order of keys do not count."""
-    text = json.dumps(estate.model_dump(mode="json"), sort_keys=True)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return text_digest(estate_text(estate))
 
 
 @dataclass(frozen=True)
@@ -67,9 +77,13 @@ class SavedPlan:
     """Without the steps of an operator."""
     hosts: tuple[str, ...]
 
-    def of_host(self, host: str) -> tuple[PlannedChange, ...]:
-        """Return the changes of one host."""
-        return tuple(change for change in self.changes if change.host == host)
+    @cached_property
+    def by_host(self) -> Mapping[str, tuple[PlannedChange, ...]]:
+        """The changes of each host; a host without any has an entry, too."""
+        found: dict[str, list[PlannedChange]] = {host: [] for host in self.hosts}
+        for change in self.changes:
+            found.setdefault(change.host, []).append(change)
+        return {host: tuple(changes) for host, changes in found.items()}
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,7 @@ def compare(saved: SavedPlan, plan: Plan) -> Moved:
     unnecessary: list[str] = []
     planned_hosts = {host.host: host for host in plan.hosts if not host.error}
     for name, host in planned_hosts.items():
-        agreed = saved.of_host(name)
+        agreed = saved.by_host.get(name, ())
         wanted = [change for change in host.changes if not change.by_operator]
         reasons += uncovered(agreed, wanted)
         ids = {change.id for change in wanted}
@@ -118,8 +132,11 @@ def compare(saved: SavedPlan, plan: Plan) -> Moved:
 def uncovered(agreed: Sequence[PlannedChange], wanted: Sequence[Change]) -> list[str]:
     """Say what would be changed that the plan does not list, or lists otherwise."""
     reasons = []
+    by_id: dict[str, list[PlannedChange]] = {}
+    for one in agreed:
+        by_id.setdefault(one.id, []).append(one)
     for change in wanted:
-        same = [one for one in agreed if one.id == change.id]
+        same = by_id.get(change.id, [])
         if not same:
             reasons.append(f"{change.host}: {change.resource} {change.name} would be changed, too ({change.reason})")
         elif not any(one.covers(change) for one in same):

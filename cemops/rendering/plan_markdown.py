@@ -14,12 +14,10 @@ from enum import IntEnum
 from cemops.model.counting import counted
 from cemops.planning.changes import Change, HostPlan, HostStatus, Intent, Plan, PlanWarning
 from cemops.rendering.markdown import LONGEST, code, fenced, sentence
-from cemops.rendering.plan_text import changed_values, summary_sentence
+from cemops.rendering.plan_text import Subject, changed_values, summary_sentence
 
 LIMIT = 60_000
 """Characters of a comment."""
-MARK = "<!-- cemops plan -->"
-"""The first line, which shows nowhere: by it a pipeline finds the comment that it wrote before."""
 NAMED = 30
 """So many hosts are named in one line."""
 _NOTE_ROOM = 400
@@ -62,22 +60,30 @@ class Section:
     pieces: tuple[Piece, ...]
 
 
-def plan_markdown(plan: Plan) -> str:
-    """Return the plan as Markdown of at most :data:`LIMIT` characters."""
-    head = _head(plan)
+def mark(subject: Subject) -> str:
+    """Return the first line, which shows nowhere: by it a pipeline finds the comment that it wrote before."""
+    return f"<!-- cemops {subject} -->"
+
+
+def plan_markdown(plan: Plan, subject: Subject = "plan") -> str:
+    """Return the plan, or what has drifted, as Markdown of at most :data:`LIMIT` characters."""
+    head = _head(plan, subject)
     sections = tuple(_sections(plan))
     kept = _fitting(sections, LIMIT - len(head) - _NOTE_ROOM)
     left_out = Counter(piece.kind for section in sections for piece in section.pieces if piece not in kept)
-    parts = [head, *_note(left_out)]
+    parts = [head, *_note(left_out, subject)]
     for section in sections:
         told = [piece.text for piece in section.pieces if piece in kept]
         parts += [f"{section.heading}\n", *told, ""] if told else []
     return "\n".join(parts).rstrip("\n")
 
 
-def _head(plan: Plan) -> str:
+def _head(plan: Plan, subject: Subject) -> str:
     in_sync = [host.host for host in plan.hosts if host.status is HostStatus.IN_SYNC and host.managed]
-    lines = [MARK, f"## cemops plan: {code(plan.estate)}", f"**{summary_sentence(plan)}**"]
+    lines = [mark(subject), f"## cemops {subject}: {code(plan.estate)}", f"**{summary_sentence(plan, subject)}**"]
+    if subject == "drift":
+        lines += [f"Not drifted: {_named(in_sync)}."] if in_sync else []
+        return "\n\n".join((*lines, f"Seen at {code(plan.created)}.")) + "\n"
     lines += [f"In sync: {_named(in_sync)}."] if in_sync else []
     drift = sum(change.intent is Intent.CORRECTIVE for host in plan.hosts for change in host.changes)
     undone = counted(drift, "change undoes", "changes undo")
@@ -85,10 +91,10 @@ def _head(plan: Plan) -> str:
     return "\n\n".join((*lines, f"Plan {code(plan.plan_id)} of {code(plan.created)}.")) + "\n"
 
 
-def _note(left_out: Counter[Kind]) -> Iterator[str]:
+def _note(left_out: Counter[Kind], subject: Subject) -> Iterator[str]:
     if left_out:
         told = ", ".join(counted(left_out[kind], *_NOUNS[kind]) for kind in Kind if left_out[kind])
-        yield f"> **Cut at {LIMIT:,} characters.** Left out: {told}. `cemops plan` shows everything.\n"
+        yield f"> **Cut at {LIMIT:,} characters.** Left out: {told}. `cemops {subject}` shows everything.\n"
 
 
 def _fitting(sections: tuple[Section, ...], room: int) -> set[Piece]:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from cemops.planning.changes import Action, HostPlan, HostStatus, Intent, Plan
 from cemops.planning.expiries import Expiry, soonest
+from cemops.planning.intent import NO_BASELINE
 from cemops.rendering.terminal import visible_utf8
 
 NOT_MANAGED = "not-managed"
@@ -69,6 +70,18 @@ def plan_metrics(plan: Plan, expiries: Iterable[Expiry], now: datetime, last_app
     return "\n".join(lines) + "\n"
 
 
+def drift_metrics(found: Plan, now: datetime) -> str:
+    """Give metrics of what has drifted, under names that a plan's metrics do not have: both may be collected."""
+    lines = [
+        *_family(
+            "drift_timestamp_seconds", "When drift was looked for (Unix time).", [Sample(now.timestamp(), {})], found
+        ),
+        *_family("drift_hosts", "Hosts by status; changes: drifted, in-sync: not drifted.", _hosts(found), found),
+        *_family("drift_changes", "Changes that would undo what was changed on the host.", _drift(found), found),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _hosts(plan: Plan) -> Iterator[Sample]:
     statuses = [str(host.status) if host.managed else NOT_MANAGED for host in plan.hosts]
     for status in (*map(str, HostStatus), NOT_MANAGED):
@@ -88,7 +101,12 @@ def _changes(plan: Plan) -> Iterator[Sample]:
 
 
 def _drift(plan: Plan) -> Iterator[Sample]:
+    """Leave out hosts of which nobody can tell, too."""
     for host in _planned(plan):
+        if any(change.intent is None and not change.by_operator for change in host.changes):
+            continue
+        if any(warning.code == NO_BASELINE for warning in host.warnings):
+            continue
         yield Sample(sum(change.intent is Intent.CORRECTIVE for change in host.changes), {"host": host.host})
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from cemops.model.counting import counted
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, summarize
 from cemops.rendering.terminal import visible
 
+Subject = Literal["plan", "drift"]
+"""What is told: everything that an apply would do, or what has drifted alone."""
 WIDTH = 80
 _DIFF_HEAD = 3
 """Lines of a new file's diff before its first line: the two names and the position."""
@@ -28,12 +31,13 @@ _STATUS = {
     HostStatus.UNREACHABLE: "UNREACHABLE",
     HostStatus.ERROR: "ERROR",
 }
+_DRIFT = {HostStatus.CHANGES: "drifted", HostStatus.IN_SYNC: "not drifted"}
 
 
-def plan_text(plan: Plan, *, brief: bool = False) -> str:
+def plan_text(plan: Plan, *, brief: bool = False, subject: Subject = "plan") -> str:
     """Return the plan as text, ending with its summary; ``brief`` leaves out the text of new files."""
-    lines = [line for host in plan.hosts for line in _host_lines(host, brief=brief)]
-    return visible("\n".join([*lines, *_cut_off_lines(plan), summary_sentence(plan)]))
+    lines = [line for host in plan.hosts for line in _host_lines(host, subject, brief=brief)]
+    return visible("\n".join([*lines, *_cut_off_lines(plan), summary_sentence(plan, subject)]))
 
 
 def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> Iterator[str]:
@@ -60,8 +64,9 @@ def warning_lines(plan: HostPlan) -> Iterator[str]:
         yield visible(f"warning {warning.code}: {warning.message}{_fact(warning)}")
 
 
-def _host_lines(host: HostPlan, *, brief: bool) -> Iterator[str]:
-    status = _STATUS[host.status] if host.managed else "not managed yet"
+def _host_lines(host: HostPlan, subject: Subject, *, brief: bool) -> Iterator[str]:
+    status = {**_STATUS, **_DRIFT}[host.status] if subject == "drift" else _STATUS[host.status]
+    status = status if host.managed else "not managed yet"
     yield f"{host.host}: {status}"
     if host.error:
         yield from _wrapped(host.error, "    ")
@@ -116,7 +121,7 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
     yield ""
 
 
-def summary_sentence(plan: Plan) -> str:
+def summary_sentence(plan: Plan, subject: Subject = "plan") -> str:
     """Sum a plan up in one sentence of counts; no text of anybody is in it."""
     counts = summarize(plan.hosts)
     done = [
@@ -131,8 +136,12 @@ def summary_sentence(plan: Plan) -> str:
     failures = sum(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in plan.hosts)
     if plan.has_changes or failures:
         failed = [f"{failures} failed"] if failures else []
-        changing = f"{counts['hosts_changed']} of {counted(counts['hosts'], 'host')} to change"
-        return f"Plan: {', '.join([changing, *done, *notes, *failed])}."
+        of_hosts = f"{counts['hosts_changed']} of {counted(counts['hosts'], 'host')}"
+        changing = f"Plan: {of_hosts} to change" if subject == "plan" else f"Drift: {of_hosts} drifted"
+        return f"{', '.join([changing, *done, *notes, *failed])}."
+    if subject == "drift":
+        noted = f" ({', '.join(notes)})" if notes else ""
+        return f"Nothing has drifted on {counted(counts['hosts'], 'host')}.{noted}"
     in_sync = sum(host.managed for host in plan.hosts)
     answer = f"Nothing to do: {counted(in_sync, 'host')} {'is' if in_sync == 1 else 'are'} as declared."
     if counts["operator"]:

@@ -27,20 +27,22 @@ _WRITES = "cemops_writes"
 
 
 class Database:
-    """A store's database, opened once and with tables of this version."""
+    """A store's database, opened once."""
 
-    def __init__(self, location: StoreLocation) -> None:
-        """Open it. Makes file and tables where they are missing. Raises StoreError."""
+    def __init__(self, location: StoreLocation, *, make: bool = True) -> None:
+        """Open it. Makes file and tables where they are missing, unless ``make`` says not to. Raises StoreError."""
         self.name = location.name
         with _errors(self.name):
-            if location.file is not None:
+            if make and location.file is not None:
                 _make_file(location.file)
             self._engine = _sqlite(location) if location.file is not None else _postgresql(location)
         with self.reading() as connection:
-            is_current = check_version(version_of(connection), self.name)
-        if not is_current:
+            self.is_current = check_version(version_of(connection), self.name)
+            """Whether the tables are those of this version."""
+        if make and not self.is_current:
             with self.writing() as connection:
                 migrate(connection, self.name)
+            self.is_current = True
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, text, update
 
 from cemops.store.tables import AUDIT, AUDIT_HEAD
 
@@ -50,7 +50,26 @@ class Ledger:
         self.connection.execute(delete(table).where(_is(table, key)))
         self._note(event, table, dict(key), None)
 
-    def _note(self, event: str, table: Table, key: Values, values: Values | None) -> None:
+    def put_all(self, event: str, table: Table, keys: Sequence[Values], values: Values) -> None:
+        """Give the rows with those keys the same values, whether they are there or not: one row of the trail."""
+        values = _storable_values(values)
+        self._remove(table, keys)
+        self.connection.execute(insert(table), [{**key, **values} for key in keys])
+        self._note(event, table, [dict(key) for key in keys], values)
+
+    def delete_all(self, event: str, table: Table, keys: Sequence[Values]) -> None:
+        """Remove the rows with those keys: one row of the trail."""
+        self._remove(table, keys)
+        self._note(event, table, [dict(key) for key in keys], None)
+
+    def _remove(self, table: Table, keys: Sequence[Values]) -> None:
+        names = [column.name for column in table.primary_key.columns]
+        where = and_(*(table.c[name] == bindparam(f"its_{name}") for name in names))
+        self.connection.execute(
+            delete(table).where(where), [{f"its_{name}": key[name] for name in names} for key in keys]
+        )
+
+    def _note(self, event: str, table: Table, key: Values | Sequence[Values], values: Values | None) -> None:
         head = self.connection.execute(select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.hash)).one()
         row = {
             "seq": head.seq + 1,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from cemops.errors import StoreError
 
 VERSION_TABLE = "cemops_version"
-VERSIONS = ("v0001",)
+VERSIONS = ("v0001", "v0002")
 """Every step of ``migrations/versions``, in order."""
 _MIGRATION_LOCK = 0x63656D6F7073
 """Key of the PostgreSQL lock under which the tables are made ("cemops"): two first applies wait for each other."""

@@ -111,7 +111,7 @@ class Store:
     def lock(self, what: str) -> None:
         """Take the estate's lock. Raises LockedError where somebody holds it."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             held = lock_on(connection, self.estate)
             if held is not None:
                 raise LockedError(held)
@@ -134,7 +134,7 @@ class Store:
     def begin(self, start: ApplyStart) -> int:
         """Record that an apply begins; return its number. The lock must be held."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             self._check_lock(connection)
             number = _next(connection, APPLIES)
             ledger.insert(
@@ -160,7 +160,7 @@ class Store:
     def plan(self, apply: int, plan: PlanRecord, estate_digest: str) -> None:
         """Record the plan that an apply follows. The lock must be held."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             self._check_lock(connection)
             if connection.execute(select(PLANS.c.id).where(PLANS.c.id == plan.id)).first() is None:
                 values = {**asdict(plan), "changes": canonical(list(plan.changes))}
@@ -171,7 +171,7 @@ class Store:
     def start_changes(self, apply: int, host: str, changes: Iterable[ChangeStart]) -> tuple[int, ...]:
         """Record that changes of a host are about to be made; return their numbers. The lock must be held."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             self._check_lock(connection)
             first = _next(connection, CHANGES)
             numbers = []
@@ -186,7 +186,7 @@ class Store:
     def finish_changes(self, numbers: Iterable[int], result: Result, error: str | None, seconds: float) -> None:
         """Record what came of changes that were started."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             values = {"result": result.value, "error": error, "seconds": round(seconds, 3)}
             for number in numbers:
                 ledger.update("change finished", CHANGES, {"number": number}, values)
@@ -197,7 +197,7 @@ class Store:
         ``failed`` is for what failed before any change of its host was started.
         """
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             if apply is not None:
                 _close(ledger, apply, interrupted=interrupted, failed=failed)
             held = lock_on(connection, self.estate)
@@ -207,7 +207,7 @@ class Store:
     def unlock(self, lock: Lock) -> None:
         """Remove somebody's lock, and close the apply that they left open as interrupted."""
         with self.database.writing() as connection:
-            ledger = self._ledger(connection)
+            ledger = self.ledger(connection)
             if lock_on(connection, self.estate) != lock:
                 raise CemopsError(f"the lock on estate {self.estate} has changed meanwhile: look again")
             if lock.apply is not None:
@@ -245,7 +245,8 @@ class Store:
         with self.database.reading() as connection:
             return lock_on(connection, self.estate)
 
-    def _ledger(self, connection: Connection) -> Ledger:
+    def ledger(self, connection: Connection) -> Ledger:
+        """Return the writing side of a transaction, in this operator's name."""
         return Ledger(connection, f"{self.operator.who} on {self.operator.host}")
 
     def _check_lock(self, connection: Connection) -> None:

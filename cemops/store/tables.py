@@ -74,6 +74,24 @@ LOCKS = Table(
 )
 """At most one lock an estate; ``apply`` is its apply, once that has begun."""
 
+ESTATE_TEXTS = Table(
+    "cemops_estate_texts",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+"""What estates declared, by the digest of the text. Not in the audit trail: an altered one shows by its digest, and
+what no host refers to any more is removed, which a trail of whole texts would undo."""
+
+BASELINES = Table(
+    "cemops_baselines",
+    METADATA,
+    Column("estate", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
+    Column("digest", Text, ForeignKey("cemops_estate_texts.digest"), nullable=False, index=True),
+)
+"""Which text each host was last brought to: what differs from it has drifted."""
+
 AUDIT = Table(
     "cemops_audit",
     METADATA,
@@ -85,7 +103,7 @@ AUDIT = Table(
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
 )
-"""Every write to the tables above, in order; ``hash`` is over the row and the hash before it."""
+"""Every write to the tables of :data:`AUDITED`, in order; ``hash`` is over the row and the hash before it."""
 
 AUDIT_HEAD = Table(
     "cemops_audit_head",
@@ -96,5 +114,5 @@ AUDIT_HEAD = Table(
 )
 """The end of the audit trail: a missing last row shows."""
 
-AUDITED = {table.name: table for table in (PLANS, APPLIES, CHANGES, LOCKS)}
+AUDITED = {table.name: table for table in (PLANS, APPLIES, CHANGES, LOCKS, BASELINES)}
 """Tables that are written through the audit trail only."""

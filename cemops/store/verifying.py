@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from cemops.planning.saved_plan import text_digest
 from cemops.store.ledger import GENESIS, canonical, row_hash
-from cemops.store.tables import AUDIT, AUDIT_HEAD, AUDITED
+from cemops.store.tables import AUDIT, AUDIT_HEAD, AUDITED, BASELINES, ESTATE_TEXTS
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 """Rows by table and key (as JSON)."""
@@ -29,6 +30,7 @@ def verify(connection: Connection) -> tuple[tuple[str, ...], int, str]:
         problems.append(f"the audit trail ends at row {seq} and {end}: rows at its end are missing or were altered")
     for table in AUDITED.values():
         problems += _differences(table, expected.get(table.name, {}), connection)
+    problems += _altered_texts(connection)
     return tuple(problems), seq, last
 
 
@@ -54,11 +56,13 @@ def _chain(connection: Connection) -> tuple[list[str], Rows, int, str]:
 def _replay(row: Mapping[str, Any], expected: Rows) -> None:
     data = json.loads(row["data"])
     rows = expected.setdefault(data["table"], {})
-    key = canonical(data["key"])
-    if data["values"] is None:
-        rows.pop(key, None)
-    else:
-        rows.setdefault(key, {}).update(data["values"])
+    keys = data["key"] if isinstance(data["key"], list) else [data["key"]]
+    for one in keys:
+        key = canonical(one)
+        if data["values"] is None:
+            rows.pop(key, None)
+        else:
+            rows.setdefault(key, {}).update({**one, **data["values"]})
 
 
 def _differences(table: Table, expected: Mapping[str, Mapping[str, Any]], connection: Connection) -> list[str]:
@@ -75,4 +79,17 @@ def _differences(table: Table, expected: Mapping[str, Mapping[str, Any]], connec
         altered = sorted(name for name in row if row[name] != expected[key].get(name))
         if altered:
             problems.append(f"{table.name}: row {key} was altered: {', '.join(altered)}")
+    return problems
+
+
+def _altered_texts(connection: Connection) -> list[str]:
+    """Hold each estate's text against its digest, which the trail has from those who refer to it."""
+    texts = {row.digest: row.text for row in connection.execute(select(ESTATE_TEXTS))}
+    wanted = set(connection.execute(select(BASELINES.c.digest)).scalars())
+    problems = [f"{ESTATE_TEXTS.name}: row {digest} is missing" for digest in sorted(wanted - texts.keys())]
+    for digest, text in texts.items():
+        if digest not in wanted:
+            problems.append(f"{ESTATE_TEXTS.name}: no host refers to row {digest}")
+        elif text_digest(text) != digest:
+            problems.append(f"{ESTATE_TEXTS.name}: row {digest} was altered: text")
     return problems

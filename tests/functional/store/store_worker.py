@@ -18,16 +18,21 @@ from pydantic import SecretStr
 
 from cemops.errors import CemopsError
 from cemops.store.database import Database
-from cemops.store.location import store_location
+from cemops.store.location import StoreLocation, store_location
 from cemops.store.operator import this_operator
 from cemops.store.records import ApplyStart, ChangeStart, Result, Store
 
 ESTATE = "shared"
 
 
+def location_of(url: str) -> StoreLocation:
+    """Return where the store of a URL is."""
+    return store_location(Path("/"), SecretStr(url))
+
+
 def store_at(url: str) -> Store:
     """Open the store of a URL, as this process."""
-    return Store(Database(store_location(Path("/"), SecretStr(url))), ESTATE, this_operator(os.environ))
+    return Store(Database(location_of(url)), ESTATE, this_operator(os.environ))
 
 
 def say(line: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from cemops.rendering.output_schemas import OutputName, output_schema
 from tests.functional.windows.windows_site import CEM_PORT, HTTPS_PORT, ISSUED, WindowsSite
 
 pytestmark = pytest.mark.slow
@@ -44,15 +47,20 @@ def damage(site: WindowsSite) -> None:
     site.start()
 
 
-def test_what_was_never_applied_is_no_drift_and_the_plan_calls_it_intended(site: WindowsSite) -> None:
-    shown = site.cemops("drift", "--detailed-exitcode")
-    assert shown.returncode == 0
-    assert "no-baseline" in shown.stdout
-    assert {change["intent"] for change in site.plan()["ps1"]["changes"]} == {"intended"}
+def assert_fits(name: OutputName, document: object) -> None:
+    """Hold a live document against the published schema."""
+    Draft202012Validator(output_schema(name)).validate(document)
 
 
 def test_a_hand_on_the_host_is_drift_and_a_change_of_the_estate_is_not(site: WindowsSite) -> None:
-    assert site.apply().returncode == 0
+    never = site.cemops("drift")
+    assert (never.returncode, never.stdout) == (1, "")
+    assert "drift cannot be told: no apply of these hosts is known here" in never.stderr
+    assert {change["intent"] for change in site.plan()["ps1"]["changes"]} == {"intended"}
+
+    applied = site.apply("--format", "json")
+    assert applied.returncode == 0
+    assert_fits("apply", json.loads(applied.stdout))
     assert site.cemops("drift", "--detailed-exitcode").returncode == 0
 
     declare_https(site)
@@ -61,5 +69,34 @@ def test_a_hand_on_the_host_is_drift_and_a_change_of_the_estate_is_not(site: Win
 
     damage(site)
     assert "corrective" in drift(site).values()
-    assert site.cemops("drift", "--detailed-exitcode").returncode == 2
+    found = site.cemops("drift", "--detailed-exitcode", "--format", "markdown", "--metrics", "drift.prom")
+    assert found.returncode == 2
+    assert found.stdout.startswith("<!-- cemops drift -->\n\n## cemops drift: `windows-test`\n")
+    assert "Drift: 1 of 1 host drifted" in found.stdout
+    samples = (site.folder / "drift.prom").read_text("utf-8")
+    assert 'cemops_drift_hosts{estate="windows-test",status="changes"} 1\n' in samples
+    assert "cemops_plan" not in samples
     assert {change["intent"] for change in site.plan()["ps1"]["changes"]} == {"intended", "corrective"}
+
+
+def test_runners_that_share_a_store_share_what_was_applied(site: WindowsSite) -> None:
+    site.estate["change"] = {"store": "env:SHARED"}
+    site.write()
+    shared = {"SHARED": "sqlite:///shared.db"}
+    assert site.cemops("apply", "--yes", environ=shared).returncode == 0
+    shutil.rmtree(site.folder / ".cemops", ignore_errors=True)  # another runner
+    assert site.cemops("drift", "--detailed-exitcode", environ=shared).returncode == 0
+    damage(site)
+    assert site.cemops("drift", "--detailed-exitcode", environ=shared).returncode == 2
+
+    lost = {"SHARED": "postgresql://cemops@127.0.0.1:1/none"}
+    refused = site.cemops("drift", "--detailed-exitcode", environ=lost)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "cannot be reached" in refused.stderr
+    planned = site.cemops("plan", "--format", "json", "--detailed-exitcode", environ=lost)
+    assert planned.returncode == 2
+    document = json.loads(planned.stdout)
+    assert_fits("plan", document)
+    (host,) = document["hosts"]
+    assert {change["intent"] for change in host["changes"]} == {None}
+    assert "intent-unknown" in [one["code"] for one in host["warnings"]]

@@ -65,7 +65,7 @@ def sample_file(folder: Path, changes: dict[str, Any] | None = None) -> str:
         ("plan", "--format", "xml"),
         ("validate", "--format", "xml"),
         ("probe", "--format", "sarif"),
-        ("schema", "apply"),
+        ("schema", "history"),
         ("plan", "--now", "yesterday", "--estate", EXAMPLE),
         ("plan", "--now", "0001-01-01T00:00:00+14:00", "--estate", EXAMPLE),
         ("plan", "--now", "9999-12-31T23:00:00-14:00", "--estate", EXAMPLE),

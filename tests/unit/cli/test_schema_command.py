@@ -115,11 +115,20 @@ def test_schema_of_an_output_is_printed_as_it_is_shipped(subject: str) -> None:
     assert json.loads(run(subject).stdout) == json.loads(shipped)
 
 
+def test_schema_of_apply_is_printed_with_that_of_the_plan_in_it() -> None:
+    shipped = {
+        name: json.loads(Path("cemops/rendering/schemas", f"{name}.schema.json").read_text("utf-8"))
+        for name in ("apply", "plan")
+    }
+    shipped["apply"]["$defs"]["plan"] = shipped["plan"]
+    assert json.loads(run("apply").stdout) == shipped["apply"]
+
+
 def test_estate_is_the_default(printed: dict[str, Any]) -> None:
     assert json.loads(run("estate").stdout) == printed
 
 
 def test_another_subject_is_wrong_usage() -> None:
-    result = run("apply")
+    result = run("history")
     assert result.exit_code != 0
-    assert "'apply' is not one of" in result.output
+    assert "'history' is not one of" in result.output

@@ -56,6 +56,12 @@ def test_without_an_apply_to_compare_with_it_says_so() -> None:
     assert [warning.code for warning in found.warnings] == ["no-baseline"]
 
 
+def test_a_host_in_sync_has_not_drifted_whatever_was_applied() -> None:
+    in_sync = HostPlan("gw1", HostStatus.IN_SYNC, warnings=(PlanWarning("x", "y"),))
+
+    assert drift_of(in_sync, compared=False) == in_sync
+
+
 def test_a_host_that_could_not_be_planned_stays_an_error() -> None:
     failed = HostPlan("gw1", HostStatus.ERROR, error="no")
 

@@ -168,3 +168,33 @@ def test_a_value_outside_of_the_contract_does_not_fit(name: OutputName, place: s
     assert complaints(name, document) == []
     one[place] = value
     assert complaints(name, document) != []
+
+
+APPLIED = {"host": "gw1", "result": "applied", "error": None}
+FAILED = {"host": "gw2", "result": "failed", "error": "it said no"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "fits"),
+    [
+        ({}, True),
+        ({"halted": "gw2 failed", "applied": [APPLIED, FAILED]}, True),
+        ({"halted": 1}, False),
+        ({"applied": [{**APPLIED, "error": "and yet"}]}, False),
+        ({"applied": [{**APPLIED, "result": "done"}]}, False),
+        ({"applied": None}, False),
+        ({"plan_id": "not one"}, False),
+        ({"hosts": [{"host": "gw1"}]}, False),
+    ],
+)
+def test_an_apply_is_its_plan_and_what_came_of_it(tmp_path: Path, fields: dict[str, Any], fits: bool) -> None:
+    document = {**planned(tmp_path), "applied": [APPLIED], "halted": None, **fields}
+    schema = Draft202012Validator(output_schema("apply"))
+    assert schema.is_valid(json.loads(json.dumps(document))) is fits
+
+
+@pytest.mark.parametrize("missing", ["applied", "halted", "plan_id"])
+def test_an_apply_without_one_of_its_fields_does_not_fit(tmp_path: Path, missing: str) -> None:
+    document = {**planned(tmp_path), "applied": [APPLIED], "halted": None}
+    del document[missing]
+    assert not Draft202012Validator(output_schema("apply")).is_valid(document)

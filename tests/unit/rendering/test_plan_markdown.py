@@ -22,12 +22,12 @@ from cemops.planning.changes import (
     Resource,
     unified_diff,
 )
-from cemops.rendering.plan_markdown import LIMIT, MARK, NAMED, plan_markdown
+from cemops.rendering.plan_markdown import LIMIT, NAMED, mark, plan_markdown
 from cemops.rendering.plan_text import summary_sentence
 from tests.unit.rendering.markdown_reader import ACTIVE, PARSER
 from tests.unit.rendering.nasty_texts import NASTY, texts
 
-OWN_HTML = {MARK, "<details><summary>Diff</summary>", "</details>"}
+OWN_HTML = {mark("plan"), "<details><summary>Diff</summary>", "</details>"}
 CREATED = Change(
     "gw1",
     Resource.FILE,
@@ -247,7 +247,7 @@ def test_nothing_of_others_works_and_the_summary_is_there(plan: Plan) -> None:
     text = plan_markdown(plan)
     assert len(text) <= LIMIT
     assert works(text) == set()
-    assert text.startswith(f"{MARK}\n\n## cemops plan: ")
+    assert text.startswith(f"{mark('plan')}\n\n## cemops plan: ")
     assert f"\n\n**{summary_sentence(plan)}**\n" in text
     diffs = sum(bool(change.diff) and not change.by_operator for host in plan.hosts for change in host.changes)
     assert text.count("<details><summary>Diff</summary>\n\n```") == diffs
@@ -261,3 +261,15 @@ def test_a_nasty_text_at_every_place_stays_a_text(text: str) -> None:
     comment = plan_markdown(replace(plan_of(host), estate=long, plan_id=long, created=long))
     assert len(comment) <= LIMIT
     assert works(comment) == set()
+
+
+def test_drift_is_a_comment_of_its_own() -> None:
+    drifted = replace(GW1.changes[0], intent=Intent.CORRECTIVE)
+    text = plan_markdown(plan_of(replace(GW1, changes=(drifted,)), GW3), "drift")
+    assert text.startswith(f"{mark('drift')}\n\n## cemops drift: ")
+    assert "**Drift: 1 of 2 hosts drifted" in text
+    assert "Not drifted: `gw3`." in text
+    assert "### Drift on `gw1`" in text
+    assert mark("plan") not in text
+    quiet = plan_markdown(plan_of(replace(GW3, warnings=())), "drift")
+    assert "**Nothing has drifted on 1 host.**" in quiet

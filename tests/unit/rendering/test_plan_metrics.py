@@ -13,7 +13,8 @@ from inline_snapshot import snapshot
 
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, Resource
 from cemops.planning.expiries import Expiry
-from cemops.rendering.plan_metrics import LastApply, plan_metrics
+from cemops.planning.intent import NO_BASELINE
+from cemops.rendering.plan_metrics import LastApply, drift_metrics, plan_metrics
 from cemops.rendering.terminal import visible_utf8
 from tests.unit.rendering.nasty_texts import NASTY, texts
 
@@ -67,7 +68,15 @@ def plan_of(*hosts: HostPlan, estate: str = "northwind") -> Plan:
     return Plan(estate, "0" * 12, NOW.isoformat(), hosts, "sha256:" + "0" * 64)
 
 
-CHANGE = Change("gw1", Resource.FILE, "httpd.conf", Action.CREATE, "why", warnings=(PlanWarning("a-b", "c"),))
+CHANGE = Change(
+    "gw1",
+    Resource.FILE,
+    "httpd.conf",
+    Action.CREATE,
+    "why",
+    warnings=(PlanWarning("a-b", "c"),),
+    intent=Intent.INTENDED,
+)
 GW1 = HostPlan("gw1", HostStatus.CHANGES, (CHANGE,), (PlanWarning("d-e", "f"),), cut_off=("CEM",))
 GW2 = HostPlan("gw2", HostStatus.UNREACHABLE, error="no answer")
 NS1 = HostPlan("ns1", HostStatus.IN_SYNC, managed=False)
@@ -209,3 +218,23 @@ def test_any_plan_is_sound_metrics(hosts: list[HostPlan], expiries: list[Expiry]
     distinct = {(one.host, one.use, one.name) for one in expiries}
     days = of(samples, "cemops_certificate_days_to_expiry") + of(samples, "cemops_crl_days_to_next_update")
     assert len(days) == len(distinct)
+
+
+def test_drift_is_counted_under_names_that_a_plan_does_not_have() -> None:
+    drifted = replace(CHANGE, intent=Intent.CORRECTIVE)
+    blind = HostPlan("gw3", HostStatus.IN_SYNC, warnings=(PlanWarning(NO_BASELINE, "x"),))
+    samples = read(drift_metrics(plan_of(replace(GW1, changes=(drifted,)), GW2, blind), NOW))
+    assert of(samples, "cemops_drift_changes", host="gw1") == [1]
+    assert of(samples, "cemops_drift_changes", host="gw2") == of(samples, "cemops_drift_changes", host="gw3") == []
+    assert of(samples, "cemops_drift_hosts", status="changes") == [1]
+    assert of(samples, "cemops_drift_hosts", status="unreachable") == [1]
+    assert of(samples, "cemops_drift_timestamp_seconds") == [NOW.timestamp()]
+    planned = read(plan_metrics(plan_of(GW1, GW2), EXPIRIES, NOW))
+    assert {family for family, _ in samples}.isdisjoint({family for family, _ in planned})
+
+
+def test_of_a_host_whose_changes_have_no_intent_no_drift_is_claimed() -> None:
+    unknown = replace(GW1, changes=(replace(CHANGE, intent=None),))
+    samples = read(plan_metrics(plan_of(unknown, replace(NS1, managed=True)), (), NOW))
+    assert of(samples, "cemops_plan_drift", host="gw1") == []
+    assert of(samples, "cemops_plan_drift", host="ns1") == [0]

@@ -15,6 +15,7 @@ from cemops.planning.changes import (
     Change,
     HostPlan,
     HostStatus,
+    Intent,
     Plan,
     PlanWarning,
     Resource,
@@ -162,3 +163,19 @@ def test_a_hosts_file_cannot_steer_the_operators_terminal(hostile: str) -> None:
     )
     shown = [plan_text(plan_of(host)), *change_lines(change), *warning_lines(host)]
     assert hostile not in "\n".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "lines"),
+    [
+        (
+            (replace(GW1, changes=(replace(CREATED, intent=Intent.CORRECTIVE),), warnings=(), cut_off=()),),
+            ("gw1: drifted", "Drift: 1 of 1 host drifted, 1 to create."),
+        ),
+        ((HostPlan("gw1", HostStatus.IN_SYNC),), ("gw1: not drifted", "Nothing has drifted on 1 host.")),
+        ((GW3,), ("gw3: UNREACHABLE", "Drift: 0 of 1 host drifted, 1 failed.")),
+    ],
+)
+def test_drift_is_told_as_drift(hosts: tuple[HostPlan, ...], lines: tuple[str, str]) -> None:
+    told = plan_text(plan_of(*hosts), subject="drift").splitlines()
+    assert (told[0], told[-1]) == lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 """The key types that httpd, OpenSSL and the agents all take in TLS."""
@@ -52,7 +54,7 @@ class KeyedCertificate:
     @property
     def matches(self) -> bool:
         """Whether the key belongs to the certificate."""
-        key = serialization.load_pem_private_key(self.key_pem.get_secret_value().encode("ascii"), None)
+        key = load_known_key(self.key_pem)
         return public_key_sha256(key.public_key()) == self.facts.public_key_sha256
 
     def __repr__(self) -> str:
@@ -75,6 +77,13 @@ def plain_key_pem(key: PrivateKey) -> SecretStr:
     return SecretStr(pem.decode("ascii"))
 
 
+def load_known_key(pem: SecretStr) -> PrivateKeyTypes:
+    """Load a key that this process has read or made. Its numbers were checked then; again costs 50 to 150 ms."""
+    return serialization.load_pem_private_key(
+        pem.get_secret_value().encode("ascii"), None, unsafe_skip_rsa_key_validation=True
+    )
+
+
 def encrypted_key_pem(key: PrivateKey, passphrase: SecretStr) -> bytes:
     """Return the key as PKCS#8 PEM, encrypted (PBES2, AES-256-CBC): the only form that goes to disk."""
     encryption = serialization.BestAvailableEncryption(passphrase.get_secret_value().encode("utf-8"))
@@ -94,10 +103,26 @@ def read_encrypted_key(path: Path, passphrase: SecretStr) -> PrivateKey:
     with translated(
         f"{path} cannot be decrypted: pki.passphrase (or the authority's passphrase) is not the one it has"
     ):
-        key = serialization.load_pem_private_key(data, passphrase.get_secret_value().encode("utf-8"))
+        # Whether the primes are prime takes 50 to 150 ms a key. Who could plant others has the passphrase, too.
+        key = serialization.load_pem_private_key(
+            data, passphrase.get_secret_value().encode("utf-8"), unsafe_skip_rsa_key_validation=True
+        )
     if not isinstance(key, PrivateKey):
         raise PkiError(f"{path} is neither an RSA nor an EC key: use a key of one of these types")
+    if isinstance(key, rsa.RSAPrivateKey) and not _fits_together(key.private_numbers()):
+        raise PkiError(f"{path} is damaged, its numbers do not belong together: restore it from its backup")
     return key
+
+
+def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
+    """Tell whether the numbers are one key's (RFC 8017, 3.2): signing with a damaged one could give the key away."""
+    e, p, q = key.public_numbers.e, key.p, key.q
+    return (
+        min(p, q) > 1
+        and p * q == key.public_numbers.n
+        and e * key.d % lcm(p - 1, q - 1) == 1
+        and e * key.dmp1 % (p - 1) == e * key.dmq1 % (q - 1) == key.iqmp * q % p == 1
+    )
 
 
 def key_matches(key: PrivateKey, facts: CertificateFacts) -> bool:

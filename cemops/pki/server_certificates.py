@@ -23,7 +23,7 @@ from cemops.model.certificate_sources import IssuedBy, PfxFile, SelfSigned, Stor
 from cemops.pki.authorities import authority_certificate, common_name
 from cemops.pki.folder import estate_path, pki_folder
 from cemops.pki.issuing import subject_text
-from cemops.pki.keyed_certificate import read_pfx
+from cemops.pki.keyed_certificate import load_known_key, read_pfx
 from cemops.pki.made_certificates import CertificateOrder, known_certificate, made_key_pem, make_certificate
 from cemops.planning.windows.materials import ServerCertificateMaterial
 
@@ -102,7 +102,7 @@ def packed_for_windows(estate: Estate, folder: Path, wanted: ServerPurpose, secr
         if known is None:
             raise PkiError(f"{entry.certificate} is missing: restore the pki folder from its backup")
         facts = known
-    key = serialization.load_pem_private_key(key_pem.get_secret_value().encode("ascii"), None)
+    key = load_known_key(key_pem)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise PkiError(
             f"the certificate of {wanted.owner} has no RSA key: have it issued for an RSA key, the vendor's "

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
-    load_pem_private_key,
 )
 
 from cemops.errors import PkiError
+from cemops.pki.keyed_certificate import load_known_key
 
 if TYPE_CHECKING:
     from cemops.pki.keyed_certificate import KeyedCertificate
@@ -48,8 +48,5 @@ def load_credential(context: ssl.SSLContext, credential: KeyedCertificate) -> No
 
 
 def _encrypted_key(credential: KeyedCertificate, passphrase: str) -> bytes:
-    # The numbers of an RSA key were checked when it was read or made; doing it again costs 50 ms each time.
-    key = load_pem_private_key(
-        credential.key_pem.get_secret_value().encode("ascii"), password=None, unsafe_skip_rsa_key_validation=True
-    )
+    key = load_known_key(credential.key_pem)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode()))

@@ -194,6 +194,17 @@ def test_an_encrypted_key_comes_back_with_its_passphrase_only(tmp_path: Path) ->
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["d", "dmp1", "dmq1", "iqmp"])
+def test_a_key_with_a_damaged_number_is_refused(tmp_path: Path, name: str) -> None:
+    numbers = LEAF_KEY.private_numbers()
+    fields = {field: getattr(numbers, field) for field in ("p", "q", "d", "dmp1", "dmq1", "iqmp", "public_numbers")}
+    damaged = rsa.RSAPrivateNumbers(**{**fields, name: fields[name] ^ (1 << 40)})
+    key = damaged.private_key(unsafe_skip_rsa_key_validation=True)
+    path = saved(tmp_path, encrypted_key_pem(key, SecretStr("canary-a")))
+    with pytest.raises(PkiError, match="damaged"):
+        read_encrypted_key(path, SecretStr("canary-a"))
+
+
 def test_a_key_that_lies_there_unencrypted_is_refused(tmp_path: Path) -> None:
     key = LEAF_KEY.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     with pytest.raises(PkiError, match="not an encrypted PKCS#8 key"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,12 +20,11 @@ from cemops.cli.options import (
     names_of,
     time_of,
 )
-from cemops.cli.plan import planned_live
+from cemops.cli.plan import planned
 from cemops.cli.plan_outputs import FormatOption, MetricsOption, exit_code, show, write_drift_metrics
 from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
-from cemops.execution.observation_record import read_record
-from cemops.execution.planning_run import plan_record, wanted_hosts
+from cemops.execution.planning_run import wanted_hosts
 from cemops.planning.changes import HostStatus, Plan
 from cemops.planning.intent import drift_of
 
@@ -63,23 +63,21 @@ def drift(  # noqa: PLR0913 - one parameter an option
     run = EstateRun(context, time)
     run.applied.known()  # out of reach, it must not look as if nothing had drifted
     names = wanted_hosts(context.estate, names_of(limit), deploy)
-    made = (
-        planned_live(run, names) if observed is None else plan_record(run, read_record(observed, context.estate), names)
-    )
-    found = _drifted(run, made)
+    found = _drifted(run, *planned(run, names, observed))
     show(found, output, color=not no_color, subject="drift")
     if metrics is not None:
         write_drift_metrics(metrics, found, run)
     raise typer.Exit(exit_code(found, detailed=detailed_exitcode))
 
 
-def _drifted(run: EstateRun, made: Plan) -> Plan:
+def _drifted(run: EstateRun, made: Plan, seen: Mapping[str, Any]) -> Plan:
     """Keep drift alone. Raises CemopsError where no host that differs has a past to compare with."""
     managed = [host for host in made.hosts if host.managed]
-    compared = {host.host for host in managed if run.applied.context_of(host.host) is not None}
-    if not compared and any(host.status is HostStatus.CHANGES for host in managed):
+    differing = [host.host for host in managed if host.status is HostStatus.CHANGES]
+    earlier = {name: run.earlier_changes(name, seen[name]) for name in differing}
+    if differing and all(changes is None for changes in earlier.values()):
         raise CemopsError(
             "drift cannot be told: no apply of these hosts is known here, so what differs may never have been applied. "
             "Apply first; where others apply, or runners that come and go, declare change.store (docs/gitops.md)"
         )
-    return replace(made, hosts=tuple(drift_of(host, compared=host.host in compared) for host in managed))
+    return replace(made, hosts=tuple(drift_of(host, earlier.get(host.host)) for host in managed))

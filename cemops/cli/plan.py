@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,12 +67,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     stop_on_errors(context, time)
     run = EstateRun(context, time)
     names = wanted_hosts(context.estate, names_of(limit), deploy)
-    if observed is None:
-        made = planned_live(run, names)
-        seen = {name: observation.observed for name, observation in run.observations.items()}
-    else:
-        seen = read_record(observed, context.estate)
-        made = plan_record(run, seen, names)
+    made, seen = planned(run, names, observed)
     if out is not None:
         write_plan_file(out, made, context)
         say(f"The plan is kept in {out}: apply it with `cemops apply {out}`.")
@@ -84,7 +80,16 @@ def plan(  # noqa: PLR0913 - one parameter an option
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))
 
 
-def planned_live(run: EstateRun, names: tuple[str, ...]) -> Plan:
+def planned(run: EstateRun, names: tuple[str, ...], record: Path | None) -> tuple[Plan, Mapping[str, Any]]:
+    """Plan, from a record where one is given, else live; return by host what was observed, too."""
+    if record is not None:
+        seen = read_record(record, run.context.estate)
+        return plan_record(run, seen, names), seen
+    made = _planned_live(run, names)
+    return made, {name: observation.observed for name, observation in run.observations.items()}
+
+
+def _planned_live(run: EstateRun, names: tuple[str, ...]) -> Plan:
     """Connect, observe and plan, with progress on stderr."""
     managed = managed_hosts(run.context.estate, names)
     with (

@@ -43,22 +43,24 @@ def intent_unknown(trouble: str) -> PlanWarning:
     return PlanWarning("intent-unknown", f"what was intended cannot be told from what drifted: {trouble}")
 
 
-def drift_of(plan: HostPlan, *, compared: bool) -> HostPlan:
-    """Keep of a host's plan what is drift alone. ``compared``: an apply is remembered to compare with."""
-    if plan.error is not None or not plan.managed:
+def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
+    """Keep of a host's plan what is drift alone, as the estate of the last apply would undo it (``earlier``).
+
+    A resource that was changed by hand has drifted though the estate of now asks for something else of it: that waits
+    to be applied. One that is as the estate of now declares it has not. None: there is no apply to compare with.
+    """
+    if plan.error is not None or not plan.managed or plan.status is HostStatus.IN_SYNC:
         return plan
-    drift = tuple(change for change in plan.changes if change.intent is Intent.CORRECTIVE)
-    unknown = (
-        PlanWarning(
-            NO_BASELINE,
-            "no apply of this host is known here: what drifted cannot be told from what was never applied",
-        ),
+    unknown = PlanWarning(
+        NO_BASELINE, "no apply of this host is known here: what drifted cannot be told from what was never applied"
     )
+    differing = {change.id for change in plan.changes if not change.by_operator}
+    drift = tuple(replace(change, intent=Intent.CORRECTIVE) for change in earlier or () if change.id in differing)
     return replace(
         plan,
-        status=host_status(drift) if drift else HostStatus.IN_SYNC,
+        status=host_status(drift),
         changes=drift,
-        warnings=plan.warnings if compared or plan.status is HostStatus.IN_SYNC else unknown,
+        warnings=(unknown,) if earlier is None else plan.warnings,
         cut_off=plan.cut_off if drift else (),
         refusals=plan.refusals if drift else (),
     )

@@ -83,7 +83,7 @@ def test_cemops_gets_the_words_that_the_programs_promise(repository: Path) -> No
     assert words == [
         "plan --out cemops.plan --format markdown --detailed-exitcode",
         "apply cemops.plan --yes",
-        "plan --brief --detailed-exitcode",
+        "drift --detailed-exitcode",
     ]
 
 

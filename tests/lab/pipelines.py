@@ -141,11 +141,11 @@ def _shell(command: tuple[str, ...], script: str, folder: Path, variables: Mappi
     return Ran(done.returncode, done.stdout, folder)
 
 
-def new_repository(work: Path, lab_estate: Path, passphrase: str) -> Pipelines:
+def new_repository(work: Path, lab_estate: Path, passphrase: str, store: str) -> Pipelines:
     """Scaffold a repository by ``cemops init``, put a lab's estate into it, and push it to a bare one.
 
-    The estate is changed in two ways, as a pipeline wants it: the SSH key comes from an agent, the passphrase from the
-    environment.
+    The estate is changed as a pipeline wants it: the SSH key comes from an agent, the passphrase and the URL of the
+    common store from the environment.
     """
     folder = work / "scaffolded"
     subprocess.run(
@@ -158,6 +158,7 @@ def new_repository(work: Path, lab_estate: Path, passphrase: str) -> Pipelines:
     estate = yaml.safe_load(lab_estate.read_text("utf-8"))
     del estate["credentials"]["lab-login"]["private_key_file"]
     estate["pki"]["passphrase"] = f"env:{passphrase}"
+    estate["change"] = {"store": f"env:{store}"}
     (folder / "inventory/estate.yaml").write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
     shutil.copytree(lab_estate.parent / "certs", folder / "inventory" / "certs")
     git(folder, "init", "-q", "-b", "main")

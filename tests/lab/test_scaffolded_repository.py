@@ -1,5 +1,6 @@
 """A repository of ``cemops init``, worked with as its README says: the steps of both pipelines, run on a lab.
 
+Each job is a runner of its own, a fresh clone that remembers nothing; what they share is a store in PostgreSQL.
 The tests of each class stand in the order of a change's life and build on each other.
 """
 
@@ -15,12 +16,14 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
 
 from cemops.lab.estate_lab import Lab, take_down
 from cemops.lab.python_process import import_path
+from tests.functional.store.postgresql_server import PASSWORD, server_running
 from tests.lab.comment_server import TOKEN, CommentServer, comment_server
 from tests.lab.pipelines import Pipelines, Ran, git, new_repository
 
@@ -44,14 +47,26 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def pipelines(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
-    return new_repository(tmp_path_factory.mktemp("repository"), lab.estate_file, "CEMOPS_PKI_PASSPHRASE")
+def store() -> Iterator[str]:
+    """The URL of an empty database that all jobs reach."""
+    with server_running() as server:
+        yield server.url(server.new_database())
 
 
 @pytest.fixture(scope="module")
-def secrets(lab: Lab) -> dict[str, str]:
+def pipelines(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
+    work = tmp_path_factory.mktemp("repository")
+    return new_repository(work, lab.estate_file, "CEMOPS_PKI_PASSPHRASE", "CEMOPS_STORE_URL")
+
+
+@pytest.fixture(scope="module")
+def secrets(lab: Lab, store: str) -> dict[str, str]:
     """Variables of the CI: GitLab gives a key as a file."""
-    return {"CEMOPS_SSH_KEY": str(lab.folder / "secrets/id_ed25519"), "CEMOPS_PKI_PASSPHRASE": PASSPHRASE}
+    return {
+        "CEMOPS_SSH_KEY": str(lab.folder / "secrets/id_ed25519"),
+        "CEMOPS_PKI_PASSPHRASE": PASSPHRASE,
+        "CEMOPS_STORE_URL": store,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +126,8 @@ def ends(pid: int) -> bool:
 def no_secret_in(text: str) -> None:
     assert PASSPHRASE not in text
     assert TOKEN not in text
+    assert PASSWORD not in text
+    assert quote(PASSWORD, safe="") not in text
     assert "PRIVATE KEY" not in text
 
 
@@ -222,10 +239,31 @@ class TestGitLab:
         assert ran.code == 3, ran.log
         assert "was edited or damaged" in ran.log
 
-    def test_drift_fails_with_2_and_a_plan_does_not(self, pipelines: Pipelines, secrets: dict[str, str]) -> None:
+    def test_a_hand_on_a_host_fails_the_schedule_with_2_and_a_merge_that_waits_does_not(
+        self, pipelines: Pipelines, lab: Lab, secrets: dict[str, str]
+    ) -> None:
+        waiting = passed(pipelines.gitlab("drift", "main", {**secrets, **PUSH}))
+        assert "Nothing has drifted on" in waiting.log
+        file = lab.folder / "hosts/gw1/root/current/httpd.conf"
+        whole = file.read_text("utf-8")
+        file.write_text(f"{whole}# by hand\n", "utf-8")
         ran = pipelines.gitlab("drift", "main", {**secrets, **PUSH})
+        file.write_text(whole, "utf-8")
         assert ran.code == 2, ran.log
-        assert "The hosts are not as this branch declares them" in ran.log
+        assert "gw1: drifted" in ran.log
+        assert "-# by hand" in ran.log
+        assert "gw2: not drifted" in ran.log
+        assert "Somebody has changed hosts since the last apply" in ran.log
+        no_secret_in(ran.log)
+
+    def test_a_schedule_that_does_not_reach_the_store_fails_with_1(
+        self, pipelines: Pipelines, secrets: dict[str, str]
+    ) -> None:
+        lost = {**secrets, **PUSH, "CEMOPS_STORE_URL": f"postgresql://x:{quote(PASSWORD, safe='')}@127.0.0.1:1/none"}
+        ran = pipelines.gitlab("drift", "main", lost)
+        assert ran.code == 1, ran.log
+        assert "cannot be reached" in ran.log
+        no_secret_in(ran.log)
 
     def test_an_estate_with_errors_fails_with_its_line(self, pipelines: Pipelines) -> None:
         propose(pipelines, "wrong", 0)
@@ -247,9 +285,11 @@ class TestGitLab:
 class TestGitHub:
     """After GitLab's: main declares what the gateways do not have yet."""
 
-    def context(self, lab: Lab) -> dict[str, str]:
+    @pytest.fixture
+    def context(self, lab: Lab, store: str) -> dict[str, str]:
         """Values of expressions: GitHub gives a key as text."""
         return {
+            "secrets.CEMOPS_STORE_URL": store,
             "secrets.CEMOPS_SSH_KEY": (lab.folder / "secrets/id_ed25519").read_text("utf-8"),
             "secrets.CEMOPS_PKI_PASSPHRASE": PASSPHRASE,
             "github.token": TOKEN,
@@ -265,34 +305,35 @@ class TestGitHub:
         assert "::error file=inventory/estate.yaml,line=" in wrong.log
 
     def test_its_plan_is_written_into_one_comment(
-        self, pipelines: Pipelines, lab: Lab, comments: CommentServer
+        self, pipelines: Pipelines, context: dict[str, str], comments: CommentServer
     ) -> None:
         comments.requests.clear()
-        context = {**self.context(lab), "github.event.pull_request.number": "5"}
-        ran = passed(pipelines.github("plan", "third", context, self.variables(comments)))
+        request = {**context, "github.event.pull_request.number": "5"}
+        ran = passed(pipelines.github("plan", "third", request, self.variables(comments)))
         assert comments.requests[-1] == ("PATCH", "/repos/we/estate/issues/comments/101")
         assert "hosts to change" in comments.by_cemops[0]
         no_secret_in(ran.log + comments.by_cemops[0])
 
     def test_without_an_environment_that_somebody_set_up_nothing_is_applied(
-        self, pipelines: Pipelines, lab: Lab, comments: CommentServer
+        self, pipelines: Pipelines, context: dict[str, str], comments: CommentServer
     ) -> None:
-        plan = passed(pipelines.github("plan", "main", self.context(lab), self.variables(comments)))
+        plan = passed(pipelines.github("plan", "main", context, self.variables(comments)))
         assert plan.outputs == {"changes": "yes"}
-        ran = pipelines.github("apply", "main", self.context(lab), self.variables(comments))
+        ran = pipelines.github("apply", "main", context, self.variables(comments))
         assert ran.code == 1
         assert "Give the environment cemops-apply required reviewers" in ran.log
         assert "Observing" not in ran.log
 
     def test_the_approved_plan_is_applied_once_and_the_next_one_is_empty(
-        self, pipelines: Pipelines, lab: Lab, comments: CommentServer
+        self, pipelines: Pipelines, context: dict[str, str], comments: CommentServer
     ) -> None:
-        context = {**self.context(lab), "vars.CEMOPS_APPROVAL": "reviewers"}
-        ran = passed(pipelines.github("apply", "main", context, self.variables(comments)))
+        approved = {**context, "vars.CEMOPS_APPROVAL": "reviewers"}
+        ran = passed(pipelines.github("apply", "main", approved, self.variables(comments)))
         no_secret_in(ran.log)
-        again = pipelines.github("apply", "main", context, self.variables(comments))
+        again = pipelines.github("apply", "main", approved, self.variables(comments))
         assert again.code == 3, again.log
-        assert "it was applied already" in again.log
+        assert "was applied already, " in again.log
+        assert "a plan is applied once" in again.log
         assert passed(pipelines.github("plan", "main", context, self.variables(comments))).outputs == {}
         passed(pipelines.github("drift", "main", context, {}))
 

@@ -38,20 +38,27 @@ def plan(*changes: Change) -> HostPlan:
 
 def test_drift_keeps_corrective_changes_alone() -> None:
     intended, drifted = classified((change("a"), change("b")), (change("b"),))
-    found = drift_of(plan(intended, drifted), compared=True)
+    found = drift_of(plan(intended, drifted), (change("b"), change("c"), change("d", Action.OPERATOR)))
 
     assert found.changes == (drifted,)
     assert found.status is HostStatus.CHANGES
 
 
+def test_a_hand_made_change_shows_though_the_estate_asks_for_something_else_there_meanwhile() -> None:
+    back = change("a", value="as applied")
+    found = drift_of(plan(*classified((change("a", value="new"),), (back,))), (back,))
+
+    assert found.changes == (replace(back, intent=Intent.CORRECTIVE),)
+
+
 def test_a_host_whose_changes_are_all_intended_has_not_drifted() -> None:
-    found = drift_of(plan(*classified((change("a"),), ())), compared=True)
+    found = drift_of(plan(*classified((change("a"),), ())), ())
 
     assert (found.status, found.changes, found.cut_off, found.refusals) == (HostStatus.IN_SYNC, (), (), ())
 
 
 def test_without_an_apply_to_compare_with_it_says_so() -> None:
-    found = drift_of(replace(plan(change("a")), warnings=(PlanWarning("x", "y"),)), compared=False)
+    found = drift_of(replace(plan(change("a")), warnings=(PlanWarning("x", "y"),)), None)
 
     assert [warning.code for warning in found.warnings] == ["no-baseline"]
 
@@ -59,10 +66,11 @@ def test_without_an_apply_to_compare_with_it_says_so() -> None:
 def test_a_host_in_sync_has_not_drifted_whatever_was_applied() -> None:
     in_sync = HostPlan("gw1", HostStatus.IN_SYNC, warnings=(PlanWarning("x", "y"),))
 
-    assert drift_of(in_sync, compared=False) == in_sync
+    assert drift_of(in_sync, None) == in_sync
+    assert drift_of(in_sync, (change("a"),)) == in_sync
 
 
 def test_a_host_that_could_not_be_planned_stays_an_error() -> None:
     failed = HostPlan("gw1", HostStatus.ERROR, error="no")
 
-    assert drift_of(failed, compared=True) is failed
+    assert drift_of(failed, None) is failed

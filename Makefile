@@ -61,9 +61,10 @@ check: setup ## lint, types, layers and the fast tests
 	$(PYTEST) -m "not slow"
 
 .PHONY: bench
-bench: setup system ## what plan and apply cost: gateways beside plain pyinfra, Windows machines in requests and bytes
+bench: setup system ## what plan and apply cost: gateways beside plain pyinfra, Windows machines in requests and bytes, plan files
 	$(BIN)/python tests/bench/plan_and_apply.py
 	$(BIN)/python -m tests.bench.windows_changes
+	$(BIN)/python -m tests.bench.plan_files
 
 .PHONY: lock
 lock: ## lock the dependencies of pyproject.toml anew (needs pip-compile and Python 3.11)

@@ -157,7 +157,7 @@ def _same_text(planned: str, now: str | None) -> bool:
 
 def _agrees(planned: Any, now: Any) -> bool:  # noqa: ANN401 - plain JSON data
     """Compare data of a plan with data of now; what was known only after apply agrees with anything."""
-    if isinstance(planned, str) and KNOWN_AFTER_APPLY in planned:
+    if planned == now or (isinstance(planned, str) and KNOWN_AFTER_APPLY in planned):
         return True
     if isinstance(planned, Mapping) and isinstance(now, Mapping):
         known = {
@@ -175,4 +175,4 @@ def _agrees(planned: Any, now: Any) -> bool:  # noqa: ANN401 - plain JSON data
         )
     if isinstance(planned, list | tuple) and isinstance(now, list | tuple):
         return len(planned) == len(now) and all(_agrees(*pair) for pair in zip(planned, now, strict=True))
-    return bool(planned == now)
+    return False

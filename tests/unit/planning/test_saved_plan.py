@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -135,6 +135,44 @@ def test_the_digest_of_an_estate_moves_with_what_it_declares_alone() -> None:
 
     assert estate_digest(Estate.model_validate(sample_data())) == estate_digest(ESTATE)
     assert estate_digest(other) != estate_digest(ESTATE)
+
+
+class Counted(tuple[PlannedChange, ...]):
+    """Changes that note which of them were looked at."""
+
+    __slots__ = ()
+    looks: ClassVar[list[PlannedChange]] = []
+
+    def __iter__(self) -> Iterator[PlannedChange]:
+        for one in super().__iter__():
+            self.looks.append(one)
+            yield one
+
+
+@pytest.mark.parametrize("hosts", [10, 200])
+def test_each_change_of_a_saved_plan_is_looked_at_once_however_many_hosts_there_are(
+    hosts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[PlannedChange] = []
+    covers = PlannedChange.covers
+
+    def counted(one: PlannedChange, now: Change) -> bool:
+        compared.append(one)
+        return covers(one, now)
+
+    monkeypatch.setattr(PlannedChange, "covers", counted)
+    monkeypatch.setattr(Counted, "looks", [])
+    names = tuple(f"gw{number}" for number in range(hosts))
+    changes = {name: tuple(replace(change(f"file{place}"), host=name) for place in range(10)) for name in names}
+    planned = tuple(HostPlan(name, HostStatus.CHANGES, changes=changes[name]) for name in names)
+    listed = Counted(PlannedChange.of(one) for name in names for one in changes[name])
+    saved = saved_of(changes=listed, hosts=names)
+
+    moved = compare(saved, replace(plan_of(), hosts=planned))
+
+    assert (moved.reasons, moved.unnecessary) == ((), ())
+    assert all(len(saved.by_host[name]) == 10 for name in names)
+    assert len(listed.looks) == len(compared) == 10 * hosts
 
 
 JSON = st.recursive(

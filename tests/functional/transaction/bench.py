@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
 import subprocess
@@ -60,13 +61,22 @@ class Operator:
     process: subprocess.Popen[str]
     folder: Path
 
-    def run(self, arguments: tuple[str, ...], environment: dict[str, str], fault: Fault | None) -> Said:
+    def run(
+        self,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        fault: Fault | None,
+        *,
+        within: Path | None = None,
+    ) -> Said:
+        """Run one command, in this process's environment with more; ``within``: the folder, this one's own without."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         out, err = self.folder / "out", self.folder / "err"
         request = {
             "arguments": arguments,
-            "environment": environment,
+            "environment": {**os.environ, **environment},
+            "within": None if within is None else str(within),
             "fault": fault,
             "out": str(out),
             "err": str(err),

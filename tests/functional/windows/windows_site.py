@@ -8,7 +8,6 @@ handshake at what is presented.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 import ssl
@@ -35,6 +34,7 @@ from cemops.lab.windows.machine_file import save_machine
 from cemops.lab.windows.machine_model import Machine
 from cemops.lab.windows.wsman_behaviour import Behaviour
 from cemops.lab.windows.wsman_logons import Account
+from tests.functional.forked_cemops import forked_cemops
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "canary|windows$password`7d31"
@@ -229,15 +229,10 @@ class WindowsSite:
 
     def cemops(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command in the estate's folder, as an operator without a terminal."""
-        return subprocess.run(
-            [sys.executable, "-m", "cemops", *words],
-            cwd=self.folder,
-            env={**os.environ, "CEMOPS_ESTATE": str(self.folder / "estate.yaml"), **(environ or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
+        return forked_cemops(
+            *words,
+            folder=self.folder,
+            environment={"CEMOPS_ESTATE": str(self.folder / "estate.yaml"), **(environ or {})},
         )
 
     def plan(self, *words: str) -> dict[str, dict[str, Any]]:

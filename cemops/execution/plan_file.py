@@ -70,7 +70,7 @@ def read_plan_file(path: Path) -> SavedPlan:
         return SavedPlan(
             plan_id=str(plan["plan_id"]),
             estate=str(plan["estate"]),
-            created=datetime.fromisoformat(plan["created"]),
+            created=_aware(datetime.fromisoformat(plan["created"])),
             estate_digest=str(document["estate_digest"]),
             observed={str(host): str(digest) for host, digest in document["observed"].items()},
             changes=tuple(
@@ -132,7 +132,16 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _change(host: str, change: Mapping[str, Any]) -> PlannedChange:
-    return PlannedChange(host, change["id"], change["action"], change["before"], change["after"], change["diff"])
+    before, after, diff = change["before"], change["after"], change["diff"]
+    if not all(one is None or isinstance(one, dict) for one in (before, after)) or not isinstance(diff, str | None):
+        raise TypeError
+    return PlannedChange(str(host), str(change["id"]), str(change["action"]), before, after, diff)
+
+
+def _aware(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError
+    return time
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
+from itertools import count
 from pathlib import Path
+from typing import Self
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,6 +16,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from cemops.errors import RefusedError
 from cemops.store.migrating import VERSION_TABLE, VERSIONS
+from cemops.store.reading import latest_applies
 from cemops.store.records import ApplyStart, ChangeStart, PlanRecord, Result, Store
 from cemops.store.tables import APPLIES, AUDIT, AUDIT_HEAD, CHANGES, LOCKS, METADATA, PLANS
 from cemops.store.verifying import verify
@@ -179,3 +183,27 @@ def test_verifying_a_store_that_holds_nothing_finds_nothing(store_url: str) -> N
     with store.database.reading() as connection:
         assert verify(connection) == ((), 0, "0" * 64)
         assert connection.execute(text("SELECT count(*) FROM cemops_audit")).scalar() == 0
+
+
+def test_a_clock_that_goes_back_changes_neither_order_nor_trail(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = count(24, -1)
+
+    class Backwards(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 11, 22, tzinfo=tz) + timedelta(hours=next(hours))
+
+    monkeypatch.setattr("cemops.store.ledger.datetime", Backwards)
+    store = store_at(store_url)
+    numbers = [applied(store) for _ in range(2)]
+    with store.database.reading() as connection:
+        found = latest_applies(connection, store.estate, 2)
+    assert [one.number for one in found] == sorted(numbers, reverse=True)
+    assert found[0].started < found[1].started
+    assert all(one.ended is not None and one.ended < one.started for one in found)
+    assert [change.seconds for change in found[0].changes] == [1.25, 0.5]
+    assert store.durations() == {"gw1": 1.25}
+    assert store.applied(PLAN.id) == f"{found[1].started} by {store.operator.who}"
+    assert problems_of(store) == ()

@@ -76,13 +76,24 @@ def test_a_plan_that_somebody_edited_cut_or_took_from_elsewhere_is_refused(site:
     assert site.presented("ps1", CEM_PORT) is None
 
 
-def test_an_old_plan_is_refused_and_a_limit_beside_a_plan_is_wrong_usage(site: WindowsSite) -> None:
+def test_a_plan_of_another_time_or_estate_is_refused_and_a_limit_beside_a_plan_is_wrong_usage(
+    site: WindowsSite,
+) -> None:
     saved(site)
+
+    back = site.apply("change.plan", "--now", "2020-01-01T00:00:00Z")
+    assert back.returncode == 3
+    assert "made in the future" in back.stderr
 
     old = site.apply("change.plan", "--now", "2030-01-01T00:00:00Z")
     assert old.returncode == 3
     assert "hours old" in old.stderr
     assert site.apply("change.plan", "--limit", "ps1").returncode == 64
+    site.estate["estate"] = "another"
+    site.write()
+    elsewhere = site.apply("change.plan")
+    assert elsewhere.returncode == 3
+    assert "the plan is for the estate windows-test, not for another" in elsewhere.stderr
     assert site.presented("ps1", CEM_PORT) is None
 
 

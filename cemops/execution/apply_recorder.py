@@ -85,6 +85,18 @@ class ApplyRecorder:
         """Return when and by whom a plan was applied, None where it was not; under the lock. Raises StoreError."""
         return self._held().applied(plan)
 
+    def holder(self) -> tuple[str, str]:
+        """Return what identifies the store, and who works with it, for locks on hosts. Raises StoreError."""
+        from cemops.store.reading import identity_of  # noqa: PLC0415 - imported with the store
+
+        store = self._held()
+        with store.database.reading() as connection:
+            identity = identity_of(connection, store.estate)
+        if identity is None:
+            raise CemopsError("the store has no first record: look at it with `cemops history --verify`")
+        one = store.operator
+        return identity, f"{one.who} on {one.host} (process {one.pid})"
+
     def durations(self) -> dict[str, float]:
         """Return how many seconds each host's last change took. The lock must be held. Raises StoreError."""
         return self._held().durations()

@@ -12,6 +12,7 @@ from pyinfra.api.state import State, StateStage
 
 from cemops.errors import CemopsError
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.host_locks import HostLockedError
 from cemops.execution.host_order import keep_order
 from cemops.execution.operations import OPERATIONS, use_run
 from cemops.execution.session import Session
@@ -31,7 +32,8 @@ class AppliedHost:
 def settle_session(run: EstateRun, session: Session, report: Callable[[str], None]) -> bool:
     """Settle what an earlier apply left on any host; tell whether something has to be planned anew.
 
-    A host that cannot settle it is in error from then on, and is not changed.
+    A host that cannot settle it is in error from then on, and is not changed. One that somebody else has locked is left
+    as it is: its own turn refuses it.
     """
     run.say = lambda host, sentence: report(f"{host}: {sentence}")
     again = False
@@ -40,8 +42,13 @@ def settle_session(run: EstateRun, session: Session, report: Callable[[str], Non
             continue
         try:
             again |= run.kind(host.name).settle(run, host)
+            run.locks.release(host)
             run.recorder.finish(host.name)
+        except HostLockedError as error:
+            run.recorder.finish(host.name, error)
+            again = True
         except CemopsError as error:
+            run.locks.release(host, error)
             run.recorder.finish(host.name, error)
             run.forget(host)
             run.unobserved[host.name] = error

@@ -22,15 +22,14 @@ from cemops.errors import CemopsError, HostError, RefusedError
 from cemops.execution.applied_estates import AppliedEstates
 from cemops.execution.apply_recorder import ApplyRecorder
 from cemops.execution.estate_context import EstateContext
+from cemops.execution.host_locks import HostLocks, known_store
 from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
 from cemops.execution.rollout_stages import RolloutStages
 from cemops.planning.change_window import closed_sentence, closing
-from cemops.planning.changes import Change, MachinePlan
+from cemops.planning.changes import Change, MachinePlan, PlanWarning
+from cemops.planning.host_lock import lock_warnings
 from cemops.planning.saved_plan import PlannedChange, uncovered
-
-FRESH_SECONDS = 60.0
-"""An observation that is older than this is not acted on: the host is observed again before it is changed."""
 
 
 @dataclass
@@ -66,6 +65,11 @@ class EstateRun:
         """The lock and the record of what this run changes."""
         return ApplyRecorder(self.context, self.window_override)
 
+    @cached_property
+    def locks(self) -> HostLocks:
+        """The locks on the hosts that this run changes."""
+        return HostLocks(self)
+
     def kind(self, name: str) -> MachineKind:
         """Return how cemops deals with a machine. Raises CemopsError for one that no deploy manages."""
         found = self._kinds.get(name)
@@ -73,10 +77,10 @@ class EstateRun:
             raise CemopsError(f"no deploy manages {name}: declare a connection for it, or leave it out of --limit")
         return found
 
-    def observe(self, host: Host, *, fresh: bool = False) -> Observation:
-        """Return the host's observation, a new one where there is none (or, with ``fresh``, none young enough)."""
+    def observe(self, host: Host) -> Observation:
+        """Return the host's observation, a new one where there is none."""
         found = self.observations.get(host.name)
-        if found is not None and not (fresh and time.monotonic() - found.taken > FRESH_SECONDS):
+        if found is not None:
             return found
         if host.name in self.unobserved:
             raise self.unobserved[host.name]
@@ -119,6 +123,12 @@ class EstateRun:
             return EstateRun(context, self.now).plan_from(name, observed).changes
         except CemopsError:
             return None
+
+    def lock_warnings(self, observed: Any) -> tuple[PlanWarning, ...]:  # noqa: ANN401 - as above
+        """Warn of somebody else's lock on a host."""
+        if observed.lock is None:
+            return ()
+        return tuple(lock_warnings(observed.lock, observed.clock, self._own_store))
 
     def guard(self, host: Host, plan: MachinePlan) -> None:
         """Raise RefusedError where this host may not be changed now, HostError where its plan has errors.
@@ -173,6 +183,10 @@ class EstateRun:
 
     def _complain(self, sentence: str) -> None:
         self.recorder.complain(sentence)
+
+    @cached_property
+    def _own_store(self) -> str | None:
+        return known_store(self.context)
 
     @cached_property
     def _kinds(self) -> dict[str, MachineKind]:

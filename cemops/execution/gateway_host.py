@@ -15,7 +15,15 @@ from cemops.model.gateways import Gateway
 from cemops.planning.desired_gateway import UNIT
 from cemops.probe.streams import Stream, ssh_dial
 
-_PARTS = ("transaction.sh", "service.sh", "switching.sh", "staging.sh", "backing_up.sh", "verbs.sh")
+_PARTS = (
+    "transaction.sh",
+    "service.sh",
+    "switching.sh",
+    "staging.sh",
+    "backing_up.sh",
+    "locking.sh",
+    "verbs.sh",
+)
 TRANSACTION = "\n".join(files("cemops.execution.remote").joinpath(part).read_text("utf-8") for part in _PARTS)
 """The program that changes a host; it travels as one text."""
 

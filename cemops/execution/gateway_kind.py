@@ -14,14 +14,16 @@ from pyinfra.api.host import Host
 from cemops.errors import CemopsError, HostError
 from cemops.execution.gateway_backup import BackupBeforeChange
 from cemops.execution.gateway_desired import desired_gateway, live_trust
+from cemops.execution.gateway_fact import GatewayState
 from cemops.execution.gateway_host import GatewayHost
 from cemops.execution.gateway_settling import settle_pending
-from cemops.execution.gateway_state import GatewayState, GatewayStateError, parse_gateway_state
+from cemops.execution.gateway_state import GatewayStateError, parse_gateway_state
 from cemops.execution.gateway_transaction import GatewayTransaction
 from cemops.execution.machine_kind import Observation, Step
 from cemops.execution.observation_digest import digest_of
 from cemops.execution.ssh_connector import CheckedSSHConnector
 from cemops.model import topology
+from cemops.model.host_lock import LIFETIME, LockRequest
 from cemops.model.observed import ObservedGateway
 from cemops.pki.gateway_materials import make_missing
 from cemops.planning.desired_gateway import UNIT
@@ -29,6 +31,9 @@ from cemops.planning.gateway import GatewayPlan, plan_gateway
 
 if TYPE_CHECKING:
     from cemops.execution.estate_run import EstateRun
+
+_UNLOCK_SECONDS = 15
+"""A lock that cannot be removed expires."""
 
 
 class GatewayKind:
@@ -39,6 +44,19 @@ class GatewayKind:
 
     def observe(self, run: EstateRun, host: Host) -> Observation:
         """Read the gateway in one remote command."""
+        return self._observation(run, host)
+
+    def lock(self, run: EstateRun, host: Host, wanted: LockRequest) -> Observation:
+        """Take the gateway's lock, then read it, in one remote command."""
+        seconds = int(LIFETIME.total_seconds())
+        return self._observation(run, host, (wanted.token, wanted.store, str(seconds), wanted.owner))
+
+    def unlock(self, run: EstateRun, host: Host, token: str) -> None:
+        """Remove the lock with that token."""
+        gateway = topology.gateway(run.context.estate, host.name)
+        GatewayHost(host, gateway, "httpd").run("unlock", [token], seconds=_UNLOCK_SECONDS)
+
+    def _observation(self, run: EstateRun, host: Host, lock: tuple[str, ...] = ()) -> Observation:
         estate = run.context.estate
         gateway = topology.gateway(estate, host.name)
         before = _remote_commands(host)
@@ -50,9 +68,12 @@ class GatewayKind:
             fips=gateway.fips,
             unit=UNIT if gateway.service.manager == "systemd" else "",
             lab=topology.is_on_loopback(gateway),
+            lock=lock,
         )
         if answer is None:
             raise HostError(host.name, _unobserved(host))
+        if answer.lock_failure is not None:
+            raise HostError(host.name, f"it could not be locked, and was left alone: {answer.lock_failure}")
         observed = replace(answer.observed, observer_clock=datetime.now(UTC))
         return Observation(observed, list(answer.lines), time.monotonic(), _remote_commands(host) - before)
 

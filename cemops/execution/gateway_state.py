@@ -1,7 +1,6 @@
-"""The fact ``GatewayState``: a gateway host as it is, read in one remote command.
+"""What a gateway host answered, as data: lines ``key TAB value`` of ``remote/observe.sh`` become an ObservedGateway.
 
-The shell program is ``remote/observe.sh``; its output is lines ``key TAB value`` that :func:`parse_gateway_state`
-turns into :class:`~cemops.model.observed.ObservedGateway`. An answer that is cut or not understood is an error, never
+An answer that is cut or not understood is an error, never
 an empty state: a plan made from nothing would rebuild a healthy gateway.
 """
 
@@ -13,17 +12,13 @@ import hashlib
 import ipaddress
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from itertools import accumulate
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.facts import FactBase
-
 from cemops.errors import CemopsError
+from cemops.model.host_lock import HostLock
 from cemops.model.observed import (
     HostLimits,
     ObservedCertificate,
@@ -34,7 +29,6 @@ from cemops.model.observed import (
     PendingSwitch,
 )
 
-_OBSERVE = files("cemops.execution.remote").joinpath("observe.sh").read_text("utf-8")
 _HEADER = ["cemops-gateway-state", "1"]
 _SHA256_HEX = re.compile("[0-9a-f]{64}")
 _SHA256SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
@@ -51,44 +45,6 @@ class _Stat:
 
 class GatewayStateError(CemopsError):
     """The host's answer is not a complete gateway state."""
-
-
-def observe_command(  # noqa: PLR0913 - what observe.sh takes
-    root: str, account: str, names: Sequence[str], *, fips: bool, unit: str, lab: bool
-) -> StringCommand:
-    """Return the one command that observes a gateway; ``names`` are resolved on it (IG-13).
-
-    ``lab``: names may resolve to loopback, so nobody will ask which of them does.
-    """
-    arguments = [root, account, "1" if fips else "0", unit, "1" if lab else "0", *names]
-    return StringCommand("set", "--", *(QuoteString(argument) for argument in arguments), f"\n{_OBSERVE}")
-
-
-@dataclass(frozen=True)
-class GatewayAnswer:
-    """What a host answered: its lines, as ``cemops observe`` records them, and what they say."""
-
-    lines: tuple[str, ...]
-    observed: ObservedGateway
-
-
-class GatewayState(FactBase[GatewayAnswer]):
-    """Everything the planner needs to know of a gateway (one remote command)."""
-
-    abstract = False
-
-    def command(  # noqa: PLR0913, PLR0917 - pyinfra passes a fact's arguments by name
-        self, root: str, account: str, names: Sequence[str], fips: bool, unit: str, lab: bool
-    ) -> StringCommand:
-        """Return the command; see :func:`observe_command` for the arguments."""
-        return observe_command(root, account, names, fips=fips, unit=unit, lab=lab)
-
-    def process(self, output: list[str]) -> GatewayAnswer:
-        """Parse the answer; :class:`FactProcessError` where it is not complete."""
-        try:
-            return GatewayAnswer(tuple(output), parse_gateway_state(output))
-        except GatewayStateError as error:
-            raise FactProcessError(str(error)) from error
 
 
 def parse_gateway_state(lines: Iterable[str]) -> ObservedGateway:
@@ -172,6 +128,7 @@ def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
         tls_files={path.removeprefix("tls/"): found for path, found in files_seen.items() if path.startswith("tls/")},
         service=_service(values),
         pending=_pending(values),
+        lock=_lock(values),
         confirmed=_first(values, "confirmed"),
         limits=_limits(values),
         resolved=_resolved(values),
@@ -300,6 +257,16 @@ def _pending(values: Mapping[str, list[str]]) -> PendingSwitch | None:
         deadline=datetime.fromtimestamp(int(found["deadline"]), UTC),
         timer_alive="timer-alive" in values,
     )
+
+
+def _lock(values: Mapping[str, list[str]]) -> HostLock | None:
+    """Read who holds the lock; one that was not written whole before the power went is none."""
+    found = dict(line.partition(" ")[::2] for line in (_text(values, "lock") or "").splitlines())
+    try:
+        since, expires = (datetime.fromtimestamp(int(found[key]), UTC) for key in ("since", "expires"))
+        return HostLock(values["lock-token"][0], found["store"], found["owner"], since, expires)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _resolved(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:

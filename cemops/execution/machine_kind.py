@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
     from cemops.execution.estate_run import EstateRun
+    from cemops.model.host_lock import LockRequest
     from cemops.planning.changes import MachinePlan
 
 
@@ -59,6 +60,15 @@ class MachineKind(Protocol):
 
         ``cemops apply`` asks before it plans: who is cut off depends on what serves after an undo. Raises CemopsError.
         """
+
+    def lock(self, run: EstateRun, host: Host, wanted: LockRequest) -> Observation:
+        """Take the host's lock if nobody's keeps it out, then read the host: one remote process.
+
+        The observation's ``lock`` says who holds it. Raises CemopsError.
+        """
+
+    def unlock(self, run: EstateRun, host: Host, token: str) -> None:
+        """Remove the host's lock with that token, and no other. Raises CemopsError."""
 
     def steps(self, run: EstateRun, host: Host) -> Iterator[Step]:
         """Yield what has to be done; called when the guards have let the host through."""

@@ -49,6 +49,7 @@ class StepCommand(PyinfraCommand):
             self._run()
         except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
             run.failures[self._host.name] = what_may_be_said(error)
+            run.locks.release(self._host, error)
             run.recorder.finish(self._host.name, error)
             logger.error("%s%s", self._host.print_prefix, what_may_be_said(error))
             return False
@@ -141,14 +142,16 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     run.guard(host, plan)
     if run.recorder.begin(host.name):
         run.forget_all()
-    run.observe(host, fresh=True)
+    run.locks.take(host)
     plan = run.plan(host)
     if plan.is_empty and not plan.errors:  # somebody else made the change meanwhile
+        run.locks.release(host)
         run.recorder.finish(host.name)
         return
     run.guard(host, plan)
     for step in run.kind(host.name).steps(run, host):
         yield StepCommand(host, step.label, step.run)
+    run.locks.release(host)
     run.recorder.finish(host.name)
     run.applied.remember([host.name])
 
@@ -175,7 +178,8 @@ def _log_plan(run: EstateRun, host: Host, plan: MachinePlan, *, diff: bool) -> N
     for change in plan.changes:
         for line in change_lines(change, diff=diff):
             logger.info("%s%s", host.print_prefix, line)
-    _log_warnings(HostPlan(host.name, host_status(plan.changes), plan.changes, plan.warnings))
+    warnings = (*plan.warnings, *run.lock_warnings(run.observe(host).observed))
+    _log_warnings(HostPlan(host.name, host_status(plan.changes), plan.changes, warnings))
 
 
 def _log_warnings(plan: HostPlan) -> None:

@@ -161,7 +161,7 @@ def _host_plan(run: EstateRun, name: str, make: Callable[[], MachinePlan], obser
         host,
         status=HostStatus.ERROR if plan.errors else host_status(plan.changes),
         changes=changes,
-        warnings=(*plan.warnings, *warnings),
+        warnings=(*plan.warnings, *warnings, *run.lock_warnings(observation.observed)),
         error="; ".join(plan.errors) or None,
         cut_off=plan.cut_off,
         refusals=plan.refusals,

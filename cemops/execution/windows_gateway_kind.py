@@ -22,6 +22,7 @@ from cemops.execution.windows_state.request import FileWanted, FolderWanted, sta
 from cemops.execution.windows_transaction import GatewaySide
 from cemops.model import topology
 from cemops.model.gateways import Gateway
+from cemops.model.host_lock import LockRequest
 from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.gateway_materials import gateway_key_pem, make_missing, record_live
 from cemops.pki.inspection import facts_from_pem
@@ -63,9 +64,9 @@ class WindowsGatewayKind(WindowsKind):
             registry=(COMPLETED_CHANGES,),
         )
 
-    def observe(self, run: EstateRun, host: Host) -> Observation:
+    def read(self, run: EstateRun, host: Host, wanted: LockRequest | None = None) -> Observation:
         """Read the machine; of ``smp-8`` also what it presents, since its server.pfx cannot be read."""
-        found = super().observe(run, host)
+        found = super().read(run, host, wanted)
         gateway = topology.gateway(run.context.estate, host.name)
         if gateway.layout != "smp-8":
             return found

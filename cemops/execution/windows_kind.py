@@ -30,8 +30,9 @@ from cemops.execution.windows_state.digest import windows_observation_digest
 from cemops.execution.windows_state.recording import recordable
 from cemops.execution.windows_state.request import state_request
 from cemops.execution.windows_state.state import parse_state
-from cemops.execution.windows_transaction import GatewaySide, WindowsTransaction
+from cemops.execution.windows_transaction import GatewaySide, HeldLock, WindowsTransaction
 from cemops.model import topology
+from cemops.model.host_lock import LockRequest
 from cemops.model.site_servers import AgentConnectivityCredential
 from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.server_certificates import make_server_certificate
@@ -86,9 +87,22 @@ class WindowsKind(ABC):
 
     def observe(self, run: EstateRun, host: Host) -> Observation:
         """Read the machine in one remote process."""
+        return self.read(run, host)
+
+    def lock(self, run: EstateRun, host: Host, wanted: LockRequest) -> Observation:
+        """Take the machine's lock, then read it, in one remote process."""
+        return self.read(run, host, wanted)
+
+    def unlock(self, run: EstateRun, host: Host, token: str) -> None:  # noqa: ARG002 - other kinds need the run
+        """Remove the lock with that token."""
+        WindowsMachine(host).unlock(token)
+
+    def read(self, run: EstateRun, host: Host, wanted: LockRequest | None = None) -> Observation:
+        """Read the machine, locked first where somebody wants that."""
         machine = WindowsMachine(host)
         before = machine.costs
-        state = machine.state(self.want(run.context, host.name))
+        request = self.want(run.context, host.name)
+        state = machine.state(request) if wanted is None else machine.lock(wanted, request)
         observed = parse_state(state, datetime.now(UTC))
         after = machine.costs
         return Observation(
@@ -116,6 +130,8 @@ class WindowsKind(ABC):
         if not observed.dead_men:
             return False
         run.recorder.begin(host.name)
+        run.locks.take(host)
+        observed = run.observe(host).observed
         run.recorder.note(host.name, plan_pending(host.name, observed).changes)
         self._transaction(run, host).settle(observed)
         run.forget(host)
@@ -161,6 +177,7 @@ class WindowsKind(ABC):
             left,
             look_again,
             reverted,
+            HeldLock(lambda: run.locks.token(host), lambda: run.locks.removed(host)),
             self.gateway_side(run, host),
         )
 

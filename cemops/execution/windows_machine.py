@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError
 from cemops.execution.powershell import run_payload
+from cemops.execution.windows_state.reply import unpacked
+from cemops.model.host_lock import LIFETIME, LockRequest
 from cemops.payload.assembly import PayloadError, framed, reply_of
 
 OBSERVE_SECONDS = 180.0
@@ -70,7 +72,32 @@ class WindowsMachine:
         Raises HostError where the list was refused as a whole (nothing ran), or the answer did not come (it is not
         known how far it got: the next observation tells).
         """
-        data = self._asked({"verb": "apply", "actions": list(actions)}, APPLY_SECONDS, "could not be changed")
+        return self._outcomes(self._asked(_applying(actions), APPLY_SECONDS, "could not be changed"))
+
+    def lock(self, wanted: LockRequest, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the machine's lock, and return the raw state behind it, in one remote process. Raises HostError.
+
+        Where somebody else holds the lock, the state says who.
+        """
+        seconds = int(LIFETIME.total_seconds())
+        action = {"id": "lock", "op": "lock.take", **asdict(wanted), "seconds": seconds}
+        asked = _applying([action]) | {"want": request["want"]}
+        data = self._asked(asked, OBSERVE_SECONDS, "could not be locked")
+        (outcome,) = self._outcomes(data)
+        if not isinstance(data.get("state"), dict):
+            raise HostError(self.name, "the payload locked the machine and gave no state: observe again")
+        state = dict(unpacked(data["state"]))
+        if outcome.state == "failed" and state.get("lock") is None:
+            raise HostError(self.name, f"it could not be locked, and was left alone: {outcome.message}")
+        return state
+
+    def unlock(self, token: str) -> None:
+        """Remove the machine's lock with that token, and no other. Raises HostError."""
+        (outcome,) = self.apply([unlocking(token)])
+        if outcome.state == "failed":
+            raise HostError(self.name, outcome.message)
+
+    def _outcomes(self, data: Any) -> tuple[ActionOutcome, ...]:  # noqa: ANN401 - plain JSON data
         try:
             return tuple(_outcome(one) for one in data["actions"])
         except (KeyError, TypeError, AttributeError):
@@ -87,6 +114,15 @@ class WindowsMachine:
             raise HostError(self.name, f"the machine {failed}: {error}") from None
         except OSError as error:
             raise HostError(self.name, f"the machine {failed}: {error}", unreachable=True) from None
+
+
+def unlocking(token: str) -> dict[str, Any]:
+    """Return the action that removes the lock with that token."""
+    return {"id": "unlock", "op": "lock.release", "token": token}
+
+
+def _applying(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"verb": "apply", "actions": list(actions)}
 
 
 def _outcome(data: Mapping[str, Any]) -> ActionOutcome:

@@ -27,7 +27,7 @@ from cemops.execution.endpoint_check import presented_fault
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.machine_kind import Step
 from cemops.execution.windows_desired import Purposes
-from cemops.execution.windows_machine import ActionOutcome, WindowsMachine
+from cemops.execution.windows_machine import ActionOutcome, WindowsMachine, unlocking
 from cemops.model.windows_observed import ObservedWindows
 from cemops.payload.assembly import dead_man_script
 from cemops.pki.server_certificates import packed_for_windows
@@ -50,6 +50,15 @@ class GatewaySide:
     dead_man_seconds: int
 
 
+@dataclass(frozen=True)
+class HeldLock:
+    """The lock that this run holds on the machine."""
+
+    token: Callable[[], str | None]
+    removed: Callable[[], None]
+    """Told when it was removed."""
+
+
 @dataclass
 class WindowsTransaction:
     """Brings one machine's plan to it. ``report`` takes sentences for the operator."""
@@ -65,6 +74,8 @@ class WindowsTransaction:
     look_again: Callable[[], ObservedWindows]
     reverted: Callable[[], None]
     """Told when a change was made and undone: the rest of the deploy is then left alone."""
+    held: HeldLock
+    """The machine's lock, which is removed with the confirmation."""
     gateway: GatewaySide | None = None
 
     def steps(self, plan: WindowsPlan) -> Iterator[Step]:
@@ -149,7 +160,7 @@ class WindowsTransaction:
             self.reverted()
             raise HostError(self.machine.name, f"the change did not come out as planned: {'; '.join(faults)}{undone}")
         if token is not None:
-            self._run([{"id": "confirm", "op": "deadman.confirm", "token": token}])
+            self._confirm(token)
 
     def wire(self, actions: Sequence[PayloadAction], prefix: str = "") -> list[dict[str, Any]]:
         """Return actions as they go to the machine, secrets put in."""
@@ -214,6 +225,16 @@ class WindowsTransaction:
         except HostError as error:
             return f"; undoing it failed ({error}), its dead man tries again within {self._dead_man_seconds} s"
         return "; what served before was put back"
+
+    def _confirm(self, token: str) -> None:
+        """Confirm, and remove the lock in the same process; where only that fails, whoever holds it is told."""
+        lock = self.held.token()
+        confirming: list[dict[str, Any]] = [{"id": "confirm", "op": "deadman.confirm", "token": token}]
+        confirmed, *unlocked = self.machine.apply([*confirming, *([unlocking(lock)] if lock else [])])
+        if confirmed.state == "failed":
+            raise HostError(self.machine.name, confirmed.message)
+        if all(outcome.state == "done" for outcome in unlocked):
+            self.held.removed()
 
     def _run(self, actions: Sequence[Mapping[str, Any]]) -> None:
         failed = next((outcome for outcome in self.machine.apply(actions) if outcome.state == "failed"), None)

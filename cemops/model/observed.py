@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cemops.model.host_lock import HostLock
+
 
 @dataclass(frozen=True)
 class ObservedHttpd:
@@ -94,6 +96,7 @@ class ObservedGateway:
     tls_files: Mapping[str, ObservedFile] = field(default_factory=dict)
     service: ObservedService = ObservedService(running=False)
     pending: PendingSwitch | None = None
+    lock: HostLock | None = None
     confirmed: str | None = None
     observer_clock: datetime | None = None
     """The operator's clock at that moment; None for a record."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cemops.model.certificates import CertificateFacts
+from cemops.model.host_lock import HostLock
 
 SslKind = Literal["ipport", "hostnameport", "ccs"]
 """Which table of http.sys an entry is in: by address and port, by SNI host name and port, central store."""
@@ -174,6 +175,7 @@ class ObservedWindows:
     """Local accounts by name: (enabled, locked); None: there is none."""
     resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dead_men: tuple[DeadMan, ...] = ()
+    lock: HostLock | None = None
     unreadable: tuple[str, ...] = ()
     """What could not be read, as sentences (a damaged rule, an unknown flag); a damaged IIS configuration is an error
     of the observation itself."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from cemops.store.records import Result, lock_on
-from cemops.store.tables import APPLIES, CHANGES
+from cemops.store.tables import APPLIES, AUDIT, CHANGES
+
+_IDENTITY_DIGITS = 32
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,16 @@ def latest_applies(connection: Connection, estate: str, limit: int) -> tuple[App
         )
         for row in rows
     )
+
+
+def identity_of(connection: Connection, estate: str) -> str | None:
+    """Return what tells this store, and this estate in it, from every other; None before its first record.
+
+    It is made from the first row of the audit trail, which says who wrote it when, from which process of which boot,
+    and which never changes. So a copy of a store counts as the same store.
+    """
+    first = connection.execute(select(AUDIT.c.hash).where(AUDIT.c.seq == 1)).scalar()
+    return None if first is None else hashlib.sha256(f"{first} {estate}".encode()).hexdigest()[:_IDENTITY_DIGITS]
 
 
 def _settled(result: str, is_at_work: bool) -> str:

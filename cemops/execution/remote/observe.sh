@@ -176,6 +176,9 @@ if cd "$root" 2>/dev/null; then
     noted loaded
     noted started
     noted confirmed
+    for held in state/lock/*; do
+        [ -f "$held" ] && put lock-token "${held##*/}" && content lock "$held"
+    done
     for waiting in state/pending state/settling.*; do
         [ -f "$waiting" ] || continue
         content pending "$waiting"

@@ -13,6 +13,8 @@ case $verb in
     serve) do_serve "$@" ;;
     deadman) do_deadman "$@" ;;
     backup) do_backup "$@" ;;
+    lock) do_lock "$@" ;;
+    unlock) do_unlock "$@" ;;
     *) failed "unknown verb $verb" ;;
 esac
 printf 'ok\n'

@@ -14,6 +14,7 @@ from cemops.execution.windows_state.registry import RegistryKey, registry_key
 from cemops.execution.windows_state.reply import Fields, damaged, unpacked
 from cemops.execution.windows_state.request import FIREWALL_POLICY_RULES, FIREWALL_RULES, OWN_TREES, RegistryTree
 from cemops.execution.windows_state.stored_certificates import store_certificates
+from cemops.model.host_lock import HostLock
 from cemops.model.windows_observed import (
     DeadMan,
     ObservedFileContent,
@@ -76,6 +77,7 @@ def parse_state(data: Mapping[str, Any], observer_clock: datetime | None) -> Obs
             )
             for entry in state.objects("dead_men")
         ),
+        lock=_lock(state.object_or_none("lock") if "lock" in state else None),
         unreadable=tuple(unreadable),
         observer_clock=observer_clock,
     )
@@ -139,6 +141,19 @@ def _folder(entry: Fields | None) -> dict[str, ObservedFileContent] | None:
         for name, found in ((name, _file(file)) for name, file in entry.entries("files"))
         if found is not None
     }
+
+
+def _lock(entry: Fields | None) -> HostLock | None:
+    """Read who holds the lock; a record of an earlier version says nothing of it."""
+    if entry is None:
+        return None
+    return HostLock(
+        entry.text("token"),
+        entry.text("store"),
+        entry.text("owner"),
+        from_milliseconds(entry.integer("since_ms"), f"{entry.place}.since_ms"),
+        from_milliseconds(entry.integer("expires_ms"), f"{entry.place}.expires_ms"),
+    )
 
 
 def _resolved(state: Fields) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ _TRIES = 10
 def _holds(found: dict[str, Any], action: Action, now: int) -> bool:
     """Tell whether the lock that was found keeps out somebody with that store."""
     left: int = found["expires_ms"] - now
-    return 0 < left <= 2000 * action["seconds"] and found["store"] != action["store"]
+    return 0 < left <= 2000 * action["seconds"] and bool(found["store"] != action["store"])
 
 
 def lock_take(leaves: Leaves, action: Action) -> bool:

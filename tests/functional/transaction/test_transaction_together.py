@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def with_store(bench: Bench, operator: Operator, url: str) -> Bench:
     return Bench(bench.lab, operator, bench.original, environment={"LAB_STORE": url})
 
 
-def second_of_two(bench: Bench, folder: Path, at: str, stores: tuple[str, str]) -> Said:
+def second_of_two(
+    bench: Bench, folder: Path, at: str, stores: tuple[str, str], meanwhile: Callable[[Bench], None] = lambda _: None
+) -> Said:
     """What the second of two operators is told while the first is at work; the first one finishes."""
     new = bench.list_new_name("gw1")
     bench.edit(lambda document: document.update(change={"store": "env:LAB_STORE"}))
@@ -46,6 +49,7 @@ def second_of_two(bench: Bench, folder: Path, at: str, stores: tuple[str, str]) 
         try:
             assert wait_until(lambda: bool(first) or at_work(bench, at), seconds=90)
             assert not first, first[0].everything
+            meanwhile(bench)
             second = with_store(bench, other, stores[1]).apply("--limit", "gw1")
         finally:
             go.write_text("", "ascii")
@@ -68,15 +72,36 @@ def test_the_second_of_two_applies_is_refused_by_the_lock(bench: Bench, tmp_path
     assert not second.out
 
 
-@pytest.mark.parametrize("at", ["half:stage", "after:rehearse"])
-def test_operators_who_share_no_store_are_kept_apart_by_the_gateway(bench: Bench, tmp_path: Path, at: str) -> None:
+def test_operators_who_share_no_store_are_kept_apart_by_the_gateways_lock(bench: Bench, tmp_path: Path) -> None:
     stores = (f"sqlite:///{tmp_path / 'one.db'}", f"sqlite:///{tmp_path / 'two.db'}")
-    second = second_of_two(bench, tmp_path, at, stores)
+    second = second_of_two(bench, tmp_path, "half:stage", stores)
+    assert second.code == 3, second.everything
+    assert re.search(
+        r"gw1: locked by \S+.* on \S+ \(process \d+\) since \S+ \S+ UTC, until \S+ \S+ UTC, with another store than "
+        r"this one's\. Nothing was changed\. Wait for it, then run apply again; if that apply is known to be dead, run "
+        r"`cemops unlock --host gw1`",
+        second.err,
+    ), second.everything
+    assert "warning locked: locked by" in second.out, "the plan says so, too"
+    assert not (bench.root("gw1") / "state" / "lock").exists()
+
+
+@pytest.mark.parametrize("at", ["half:stage", "after:rehearse"])
+def test_where_the_lock_has_expired_the_gateway_still_keeps_them_apart(bench: Bench, tmp_path: Path, at: str) -> None:
+    stores = (f"sqlite:///{tmp_path / 'one.db'}", f"sqlite:///{tmp_path / 'two.db'}")
+    second = second_of_two(bench, tmp_path, at, stores, meanwhile=expire)
     assert second.code == 1, second.everything
     assert re.search(
         r"another apply is at work on this gateway \(since \d\d:\d\d:\d\d UTC\); wait for it, then run apply again",
         second.err,
     ), second.everything
+
+
+def expire(bench: Bench) -> None:
+    """Let the lock on gw1 end a moment ago, as the host's clock has it."""
+    (lock,) = (bench.root("gw1") / "state" / "lock").iterdir()
+    text = lock.read_text("utf-8")
+    lock.write_text(re.sub(r"expires \d+", f"expires {int(time.time()) - 1}", text), "utf-8")
 
 
 def at_work(bench: Bench, at: str) -> bool:

@@ -83,13 +83,14 @@ def test_a_plan_counts_the_requests_of_the_logon_too(costs: Costs) -> None:
     assert costs.planned["http_requests"] == costs.plan["requests"] - closing
 
 
-def test_forty_changes_are_three_processes_and_at_most_sixteen_requests_the_observation_included(costs: Costs) -> None:
+def test_forty_changes_are_four_processes_and_at_most_twenty_requests_the_observation_included(costs: Costs) -> None:
     made = [change for change in costs.planned["changes"] if change["action"] != "operator"]
     assert len(made) >= AT_LEAST
     assert len(costs.calls) >= AT_LEAST
     observing = 1
-    assert costs.apply["commands"] == observing + 3
-    assert costs.apply["requests"] <= 16
+    locking_changing_verifying_confirming = 4
+    assert costs.apply["commands"] == observing + locking_changing_verifying_confirming
+    assert costs.apply["requests"] <= 20
     assert (costs.apply["connections"], costs.apply["logons"], costs.apply["shells"]) == (1, 1, 1)
 
 

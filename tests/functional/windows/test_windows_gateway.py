@@ -76,8 +76,8 @@ def test_an_installed_gateway_is_brought_to_what_is_declared_and_the_second_appl
     assert done.returncode == 0, shown(done)
     assert "not-proven" not in shown(done)
     assert site.state_of_service() == "Running"
-    # observed, changed, verified, confirmed
-    assert site.counts("gw3")["commands"] - before == 4
+    # observed, locked, changed, verified, confirmed
+    assert site.counts("gw3")["commands"] - before == 5
     assert in_sync(site)
     calls = (site.machines["gw3"].folder / "calls.log").read_text("utf-8")
     again = site.apply()

@@ -25,6 +25,7 @@ from tests.functional.windows.windows_site import CEM_PORT, HTTPS_PORT, ISSUED, 
 pytestmark = pytest.mark.slow
 
 CALLS = (
+    "Add-Lock",
     "Register-DeadMan",
     "Import-Pfx",
     "Import-Pfx",
@@ -35,9 +36,10 @@ CALLS = (
     "Add-SslCert",
     "Set-RegistryValue",
     "Unregister-DeadMan",
+    "Remove-Lock",
 )
 """What the apply of this module's machine asks for: an HTTPS binding is made, the CEM binding's certificate replaced."""
-BETWEEN = 7
+BETWEEN = 8
 """The call before which the old entry is gone and the new one is not there."""
 SECONDS = 30.0
 DEAD_MAN_SECONDS = 300
@@ -101,7 +103,7 @@ class Bench:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.until(lambda: len(self.site.calls("ps1")) - before == len(CALLS) - 1)
+        self.until(lambda: len(self.site.calls("ps1")) - before == CALLS.index("Unregister-DeadMan"))
         command.send_signal(signal.SIGKILL)
         assert command.wait(SECONDS) == -signal.SIGKILL
         assert self.site.cemops("unlock", "--yes").returncode == 0
@@ -140,7 +142,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def call(bench: Bench, number: int) -> str:
     """The start of a call's line that is the same in every run, and of no other call: dead men's names are random."""
     line = bench.lines[number]
-    return line.partition(" ")[0] if line.startswith(("Register", "Unregister", "Set-Registry")) else line
+    random = ("Register", "Unregister", "Set-Registry", "Add-Lock", "Remove-Lock")
+    return line.partition(" ")[0] if line.startswith(random) else line
 
 
 def test_a_clean_apply_asks_for_these_calls(bench: Bench) -> None:
@@ -203,7 +206,12 @@ def test_a_killed_commands_change_is_named_by_the_plan_and_confirmed_by_the_next
 
     assert code == 0, text
     assert "the unconfirmed change was confirmed" in text
-    assert [line.partition(" ")[0] for line in bench.site.calls("ps1")[before:]] == ["Unregister-DeadMan"]
+    taken_over = ["Remove-Lock", "Add-Lock"]
+    assert [line.partition(" ")[0] for line in bench.site.calls("ps1")[before:]] == [
+        *taken_over,
+        "Unregister-DeadMan",
+        "Remove-Lock",
+    ]
     assert bench.looks() == bench.done
 
 

@@ -21,6 +21,7 @@ from tests.functional.windows.windows_site import CEM_PORT, WindowsSite
 pytestmark = pytest.mark.slow
 
 CALLS = (
+    "Add-Lock",
     "Register-DeadMan",
     "Add-SslCert",
     "Add-Binding",
@@ -28,6 +29,7 @@ CALLS = (
     "Remove-SslCert",
     "Set-RegistryValue",
     "Unregister-DeadMan",
+    "Remove-Lock",
 )
 MACHINES = tuple(f"m{number}" for number in range(len(CALLS) + 1))
 """The first one is never cut off; each other one dies before the call of its number."""
@@ -104,9 +106,9 @@ def test_one_of_the_two_ports_serves_all_the_time(moves: Moves, name: str) -> No
 
 def test_what_is_undone_is_asked_for_again_and_then_made(moves: Moves) -> None:
     assert moves.codes[1:] == [3, 0], moves.texts[1:]
-    assert "m7: the unconfirmed change was confirmed" in moves.texts[1]
+    assert "m8: the unconfirmed change was confirmed" in moves.texts[1]
     undone = [name for name in MACHINES if f"{name}: the unconfirmed change was undone" in moves.texts[1]]
-    assert undone == list(MACHINES[2:7])
+    assert undone == list(MACHINES[3:8])
 
 
 @pytest.mark.parametrize("name", MACHINES)

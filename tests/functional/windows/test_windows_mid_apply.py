@@ -113,7 +113,7 @@ def test_a_site_that_vanishes_under_the_apply_fails_the_action_that_needs_it(sit
     site.start()
     born = load_machine(site.machines["ps1"].folder).iis
     running = begin(site, "apply", "--yes", "--format", "json")
-    until(lambda: commands(site, "ps1") == 2)
+    until(lambda: commands(site, "ps1") == 3)  # observed, locked and observed; now it is changed
     change(site, "ps1", without_sites)
 
     stdout, stderr = running.communicate(timeout=SECONDS)

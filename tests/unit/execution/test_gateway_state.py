@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyinfra.api.exceptions import FactProcessError
 
-from cemops.execution.gateway_state import GatewayState, GatewayStateError, parse_gateway_state
+from cemops.execution.gateway_fact import GatewayState
+from cemops.execution.gateway_state import GatewayStateError, parse_gateway_state
 from cemops.model.observed import ObservedGateway
 
 CASES = Path("tests/cases/gateway-state")

@@ -1,0 +1,113 @@
+"""The locks on the hosts that a run changes: taken before the first thing that changes a host, released after the last.
+
+They keep apart operators who share no store (:mod:`cemops.model.host_lock`). Who takes one reads the host behind it, in
+the same remote process: what is planned from then on, nobody else changes meanwhile.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from pyinfra.api.host import Host
+
+from cemops.errors import CemopsError, HostError, RefusedError
+from cemops.execution.estate_context import EstateContext
+from cemops.model.host_lock import HostLock, LockRequest
+
+if TYPE_CHECKING:
+    from cemops.execution.estate_run import EstateRun
+
+_TOKEN_BYTES = 16
+
+
+class HostLockedError(RefusedError):
+    """An operator who works with another store holds the lock on a host (3)."""
+
+    def __init__(self, host: str, lock: HostLock) -> None:
+        super().__init__(
+            f"{host}: locked by {lock}, with another store than this one's. Nothing was changed. Wait for it, then run "
+            f"apply again; if that apply is known to be dead, run `cemops unlock --host {host}`"
+        )
+
+
+class HostLocks:
+    """The locks that one run holds."""
+
+    def __init__(self, run: EstateRun) -> None:
+        self._run = run
+        self._held: dict[str, str] = {}
+        """Tokens by host."""
+
+    def take(self, host: Host) -> None:
+        """Lock a host and observe it anew; nothing where it is locked by this run. The estate's lock must be held.
+
+        Raises HostLockedError where somebody else holds it, HostError where it cannot be taken.
+        """
+        if host.name in self._held:
+            return
+        run = self._run
+        before = run.observations.get(host.name)
+        store, owner = run.recorder.holder()
+        wanted = LockRequest(secrets.token_hex(_TOKEN_BYTES), store, owner)
+        run.observations.pop(host.name, None)
+        seen = run.kind(host.name).lock(run, host, wanted)
+        run.observations[host.name] = seen
+        found: HostLock | None = seen.observed.lock
+        if found is not None and found.token != wanted.token and found.holds(seen.observed.clock, store):
+            raise HostLockedError(host.name, found)
+        if found is None or found.token != wanted.token:
+            raise HostError(host.name, "its lock could not be taken, and it was left alone: run apply again")
+        self._held[host.name] = wanted.token
+        left = None if before is None else before.observed.lock
+        if left is not None:
+            run.say(host.name, f"the lock that {left.owner} left there was taken over")
+
+    def token(self, host: Host) -> str | None:
+        """Return the token of the lock that this run holds on a host, for who removes it beside something else."""
+        return self._held.get(host.name)
+
+    def removed(self, host: Host) -> None:
+        """Take note that the host's lock was removed."""
+        self._held.pop(host.name, None)
+
+    def release(self, host: Host, error: Exception | None = None) -> None:
+        """Remove the lock that this run holds on a host, if any; one that cannot be removed is told, and expires.
+
+        ``error`` is what the host failed with: one that is out of reach is not asked again.
+        """
+        token = self._held.pop(host.name, None)
+        if token is None:
+            return
+        reason = "it is out of reach"
+        if not (isinstance(error, HostError) and error.unreachable):
+            try:
+                self._run.kind(host.name).unlock(self._run, host, token)
+            except CemopsError as trouble:
+                reason = str(trouble)
+            else:
+                return
+        self._run.say(
+            host.name,
+            f"its lock could not be removed ({reason}): it keeps out who works with another store, until it expires",
+        )
+
+
+def known_store(context: EstateContext) -> str | None:
+    """Return what identifies this operator's store on a lock; None where there is none yet, or it is out of reach."""
+    # Imported where a lock was seen: SQLAlchemy takes longer than the rest of a plan.
+    from cemops.execution.estate_store import location_of, open_store  # noqa: PLC0415 - see above
+    from cemops.store.reading import identity_of  # noqa: PLC0415 - see above
+
+    try:
+        location = location_of(context)
+        if location.file is not None and not location.file.exists():
+            return None
+        store = open_store(context)
+        try:
+            with store.database.reading() as connection:
+                return identity_of(connection, store.estate)
+        finally:
+            store.database.close()
+    except CemopsError:
+        return None

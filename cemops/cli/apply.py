@@ -124,30 +124,33 @@ def apply(  # noqa: PLR0913 - one parameter an option
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
-        stages.finish(run.failures)
-    if stages.halted is not None:
-        _say_how_to_resume(stages, applied)
-    _finish(made, applied, output, halted=stages.halted)
+    halted = run.halted
+    if halted is not None:
+        _say_how_to_resume(halted, applied)
+    _show(made, applied, output, halted)
+    raise typer.Exit(exit_code_of(run, made, applied))
 
 
 def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None) -> RolloutStages:
     """Look at the gateways that change as agents do, to compare with afterwards."""
-    gate = HealthGate(run.context, run.now, say)
-    gate.before(name for batch in wanted for name in batch.hosts)
+    run.gate = HealthGate(run.context, run.now, say)
+    run.gate.before(name for batch in wanted for name in batch.hosts)
     durations = run.recorder.durations()
 
     def fits(batch: Batch) -> str | None:
         return too_long([durations.get(name) for name in batch.hosts], run.closes_in())
 
-    run.stages = RolloutStages(wanted, gate.faults, max_failures, closed=run.closed, fits=fits)
+    run.stages = RolloutStages(wanted, max_failures, closed=run.closed, fits=fits)
     return run.stages
 
 
-def _say_how_to_resume(stages: RolloutStages, applied: tuple[AppliedHost, ...]) -> None:
-    say_error(f"stopped: {stages.halted}")
+def _say_how_to_resume(halted: str, applied: tuple[AppliedHost, ...]) -> None:
+    say_error(f"stopped: {halted}")
     left = [host.name for host in applied if not host.succeeded]
     if left:
-        say(f"When it is mended, go on with: cemops apply --limit {','.join(left)}")
+        say(f"Go on, when that is settled, with: cemops apply --limit {','.join(left)}")
+    else:
+        say("Every machine of the plan was done before.")
 
 
 def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPlan:
@@ -195,9 +198,8 @@ def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
     return f"Applied: {', '.join(f'{number} {what}' for what, number in counts.items() if number)}."
 
 
-def _finish(made: Plan, applied: tuple[AppliedHost, ...], output: str, *, halted: str | None) -> None:
+def _show(made: Plan, applied: tuple[AppliedHost, ...], output: str, halted: str | None) -> None:
     if output == "json":
         typer.echo(json.dumps({**applied_document(made, applied), "halted": halted}, indent=2))
     elif applied:
         typer.echo(_outcome(made, applied))
-    raise typer.Exit(exit_code_of(made, applied, halted))

@@ -90,7 +90,7 @@ def restore(  # noqa: PLR0913 - one parameter an option
         typer.echo(json.dumps(applied_document(made, applied), indent=2))
     elif applied and all(host.succeeded for host in applied):
         typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
-    raise typer.Exit(exit_code_of(made, applied))
+    raise typer.Exit(exit_code_of(run, made, applied))
 
 
 def _parts(text: str) -> frozenset[Part]:

@@ -8,6 +8,7 @@ from typing import Any
 from cemops.errors import RefusedError
 from cemops.execution.applying_run import AppliedHost
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.interruption import INTERRUPTED
 from cemops.planning.changes import Plan
 from cemops.rendering.plan_json import plan_document
 
@@ -39,9 +40,11 @@ def applied_document(made: Plan, applied: Sequence[AppliedHost]) -> dict[str, An
     return document
 
 
-def exit_code_of(made: Plan, applied: Sequence[AppliedHost], halted: str | None = None) -> int:
+def exit_code_of(run: EstateRun, made: Plan, applied: Sequence[AppliedHost]) -> int:
     """Return the contract's exit code: 3 where all that failed was refused, 1 where anything failed."""
+    if run.interruption.reason is not None:
+        return INTERRUPTED
     failed = [host for host in applied if not host.succeeded]
     if failed and all(host.refused for host in failed) and not made.has_failures:
         return RefusedError.exit_code
-    return 1 if failed or made.has_failures or halted is not None else 0
+    return 1 if failed or made.has_failures or run.halted is not None else 0

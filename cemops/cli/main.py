@@ -33,6 +33,7 @@ from cemops import __version__
 from cemops.cli.messages import say, say_error
 from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, UsageError
+from cemops.execution.interruption import INTERRUPTED, end_with
 
 COMMANDS = (
     "init",
@@ -49,7 +50,6 @@ COMMANDS = (
     "lab",
 )
 """Modules of this package, in the order of the help."""
-INTERRUPTED = 130
 _INTERRUPTED_SENTENCE = (
     "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
     "look with `cemops plan`, and go on with `cemops apply`"
@@ -93,10 +93,9 @@ def _show_version(wanted: bool) -> None:
 def main() -> None:
     """Run the command line; the exit code is the contract's (DESIGN.md, Commands)."""
     # SIGPIPE stays ignored: its default would end an apply for all hosts where one of them cuts its connection
-    working = gevent.getcurrent()
+    interrupt = end_with(gevent.getcurrent())
     for number in (signal.SIGINT, signal.SIGTERM):
-        # a plain handler would raise in whichever greenlet happens to run, and gevent would print its traceback
-        gevent.signal_handler(number, gevent.kill, working, KeyboardInterrupt)
+        signal.signal(number, interrupt)
     code = run(sys.argv[1:])
     gc.freeze()  # what is left goes with the process: looking through all of it for garbage took 0.1 s at the end
     sys.exit(code)

@@ -7,13 +7,11 @@ something is about to be changed, and not before: `cemops plan` pays nothing for
 from __future__ import annotations
 
 import atexit
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import gevent
 from gevent import GreenletExit
 from pyinfra import logger
 
@@ -26,7 +24,6 @@ from cemops.planning.saved_plan import estate_digest
 if TYPE_CHECKING:
     from cemops.store.records import ApplyStart, PlanRecord, Store
 
-_TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTS = (KeyboardInterrupt, SystemExit, GreenletExit)
 
 
@@ -45,6 +42,8 @@ class ApplyRecorder:
         self._at_work: set[str] = set()
         """Hosts that are begun and not finished: an end that finds one was an interruption."""
         self._failed = False
+        self.interrupted = False
+        """Whether machines were left alone because somebody asked to stop."""
         self._recorded_plan: str | None = None
         self.plan: Plan | None = None
         """The plan that was agreed to, where there is one: recorded when the apply begins."""
@@ -71,7 +70,7 @@ class ApplyRecorder:
         held = self._store is not None
         if not held:
             self._hold("pyinfra")
-            _on_exit(self.end)
+            atexit.register(self.end)  # stock pyinfra knows nothing of it
         store = self._held()
         if self._apply is None:
             self._apply = store.begin(self._start())
@@ -147,7 +146,8 @@ class ApplyRecorder:
         if store is None:
             return
         try:
-            store.end(self._apply, interrupted=interrupted or bool(self._at_work), failed=self._failed)
+            stopped = interrupted or self.interrupted or bool(self._at_work)
+            store.end(self._apply, interrupted=stopped, failed=self._failed)
         except CemopsError as trouble:
             self.complain(f"the lock could not be released: {trouble}. When that is mended, run `cemops unlock`")
         finally:
@@ -194,14 +194,3 @@ def _record_of(plan: Plan) -> PlanRecord:
         if not change.by_operator
     )
     return PlanRecord(plan.plan_id, plan.created, plan.observed_digest, changes)
-
-
-def _on_exit(end: Callable[[], None]) -> None:
-    """End the record with the process where nobody else does: stock pyinfra knows nothing of it.
-
-    SIGTERM would end the process at once: it becomes an exit of its main greenlet, as Ctrl-C is one already.
-    """
-    atexit.register(end)
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        main = gevent.get_hub().parent
-        gevent.signal_handler(signal.SIGTERM, gevent.kill, main, SystemExit(_TERMINATED))

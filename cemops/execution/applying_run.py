@@ -75,7 +75,8 @@ def apply_session(
         together = [found[name] for name in batch.hosts if name in found]
         add_op(state, OPERATIONS[batch.deploy], name="apply", _serial=True, host=together)
     state.set_stage(StateStage.Execute)
-    _run(state)
+    with run.interruption.awaited(report):
+        _run(state)
     return tuple(
         AppliedHost(
             host.name,

@@ -22,7 +22,9 @@ from cemops.errors import CemopsError, HostError, RefusedError
 from cemops.execution.applied_estates import AppliedEstates
 from cemops.execution.apply_recorder import ApplyRecorder
 from cemops.execution.estate_context import EstateContext
+from cemops.execution.health_gate import HealthGate
 from cemops.execution.host_locks import HostLocks, known_store
+from cemops.execution.interruption import Interruption
 from cemops.execution.machine_kind import MachineKind, Observation
 from cemops.execution.machine_kinds import kinds_of
 from cemops.execution.rollout_stages import RolloutStages
@@ -45,9 +47,13 @@ class EstateRun:
     agreed: Mapping[str, Sequence[PlannedChange]] | None = None
     """By host, the changes of the plan file that is applied: no other is made. None without a plan file."""
     stages: RolloutStages | None = None
-    """The batches of a staged rollout; None where machines go one after another without gates (stock pyinfra)."""
+    """The batches of a staged rollout; None where machines go one after another (stock pyinfra)."""
+    gate: HealthGate | None = None
+    """Asked before a changed gateway is confirmed; None where it was not looked at before (stock pyinfra)."""
+    interruption: Interruption = field(default_factory=Interruption)
+    """What a signal asked for."""
     stopped_by: dict[str, str] = field(default_factory=dict)
-    """By deploy, the machine that was rolled back: the rest of that deploy is left alone."""
+    """By deploy, the machine that failed when it served: the rest of that deploy is left alone."""
     observations: dict[str, Observation] = field(default_factory=dict)
     unobserved: dict[str, CemopsError] = field(default_factory=dict)
     say: Callable[[str, str], None] = lambda host, sentence: logger.info("    [%s] %s", host, sentence)
@@ -137,7 +143,7 @@ class EstateRun:
         """
         stopper = self.stopped_by.get(self.kind(host.name).deploy)
         if stopper is not None:
-            raise HostError(host.name, f"left alone, because {stopper} was rolled back; see why, then run apply again")
+            raise HostError(host.name, f"left alone, because {stopper} failed; see why, then run apply again")
         if plan.errors:
             raise HostError(host.name, "; ".join(plan.errors))
         # A batch that began in the window is finished.
@@ -158,6 +164,12 @@ class EstateRun:
                 "apply --accept-lockout N`, N being the number of lines that `cemops plan` lists as cut off."
             )
         self.recorder.note(host.name, plan.changes)
+
+    @property
+    def halted(self) -> str | None:
+        """Why machines were left alone, or would be; None where none was."""
+        failed = (f"{name} failed when it served" for name in self.stopped_by.values())
+        return self.interruption.reason or (self.stages.halted if self.stages else None) or next(failed, None)
 
     def closed(self) -> str | None:
         """Say why nothing may be changed now, None where it may: a window is open, or its override was given."""

@@ -18,6 +18,7 @@ from cemops.probe.streams import Stream, ssh_dial
 _PARTS = (
     "transaction.sh",
     "service.sh",
+    "refusals.sh",
     "switching.sh",
     "staging.sh",
     "backing_up.sh",

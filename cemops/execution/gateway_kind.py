@@ -112,10 +112,10 @@ class GatewayKind:
         backup = BackupBeforeChange(run.context, gateway_host, observed, report)
         if not plan.is_empty:
             yield from backup.steps()
-        transaction = GatewayTransaction(run.context, gateway_host, plan, observed, report, self._key())
+        transaction = GatewayTransaction(run.context, gateway_host, plan, observed, report, run.gate, self._key())
         for step in transaction.steps():
             run.forget(host)
-            if transaction.switching:
+            if transaction.serving:
                 run.stopped_by[self.deploy] = host.name
             yield step
         if run.stopped_by.get(self.deploy) == host.name:

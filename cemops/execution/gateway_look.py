@@ -1,14 +1,15 @@
-"""A Windows gateway seen from outside: before it is touched, and after, before its change is confirmed."""
+"""A gateway seen from outside: before it is touched, and after, before its change is confirmed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cemops.errors import CemopsError, HostError
 from cemops.execution.estate_context import EstateContext
+from cemops.execution.health_gate import HealthGate
 from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of
 from cemops.model import topology
 from cemops.model.certificates import CertificateFacts
@@ -40,10 +41,14 @@ class OutsideLook:
     gateway: Gateway
     expected: Callable[[], str | None]
     runs: Callable[[], bool]
-    """Whether the gateway's service ran when it was observed."""
+    """Whether agents found something on its port when it was observed."""
     report: Callable[[str], None]
     only_new: bool = False
+    gate: HealthGate | None = None
+    """Asked where the look itself finds nothing."""
     known: frozenset[str] = frozenset()
+    targets: tuple[str, ...] = ()
+    """What must be reachable; empty: any of what the gateway lists."""
 
     def before(self) -> None:
         """Refuse to touch a gateway that could not be checked from outside afterwards."""
@@ -64,10 +69,16 @@ class OutsideLook:
             faults = tuple(fault for fault in self._tried() if fault not in self.known)
         except (CemopsError, OSError) as error:
             return (f"the check from outside failed: {error}",)
-        if not faults:
-            for reason in self._view.missing:
-                self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
-        return faults
+        if faults:
+            return faults
+        for reason in self.view.missing:
+            self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
+        return self._gate_faults()
+
+    def _gate_faults(self) -> tuple[str, ...]:
+        if self.gate is None:
+            return ()
+        return tuple(f"health gate: {fault}" for fault in self.gate.faults(self.gateway.name, self.expected()))
 
     def _tried(self) -> tuple[str, ...]:
         faults = self._faults()
@@ -82,15 +93,17 @@ class OutsideLook:
         thumbprint = self.expected()
         if thumbprint is None:
             return ("it presents no certificate",)
-        result = self._view.look(self._view.outside(), thumbprint)
-        if not result.faults and not result.proven and self._view.agents:
+        view = replace(self.view, targets=self.targets) if self.targets else self.view
+        result = view.look(view.outside(), thumbprint)
+        if not result.faults and not result.proven and view.agents:
             self.report(
                 "not-proven: the gateway lets the agent through, but no server behind it answers (PT-02, PT-03)"
             )
         return result.faults
 
     @cached_property
-    def _view(self) -> AgentsView:
+    def view(self) -> AgentsView:
+        """Targets and agents' certificates; reading their keys takes a while, so once a change."""
         return AgentsView.of(self.context, self.gateway)
 
     def _not_dialled(self, reason: str) -> HostError:

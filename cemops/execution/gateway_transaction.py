@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import random
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,11 +23,13 @@ from cemops.errors import HostError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_desired import rehearsal_conf
 from cemops.execution.gateway_host import TRANSACTION, GatewayHost
+from cemops.execution.gateway_look import OutsideLook
 from cemops.execution.gateway_payload import KEY_MODE, PLAIN_MODE, SCRIPT_MODE, Payload
+from cemops.execution.health_gate import HealthGate
 from cemops.execution.kernel_endpoints import kernel_endpoints
 from cemops.execution.machine_kind import Step
-from cemops.execution.outside_check import DIAL_SECONDS, AgentsView, outside_of
-from cemops.model import topology
+from cemops.execution.outside_check import DIAL_SECONDS
+from cemops.execution.refused_handshakes import since_switch
 from cemops.model.observed import ObservedGateway
 from cemops.pki.gateway_materials import gateway_key_pem, record_live
 from cemops.planning.desired_gateway import DesiredGateway
@@ -42,8 +43,6 @@ REHEARSAL_SECONDS = 90
 REHEARSAL_PORTS = range(20_000, 32_000)
 """Below Linux' ephemeral ports (32768)."""
 REHEARSAL_TRIES = 4
-CHECK_TRIES = 3
-CHECK_PAUSE_SECONDS = 0.5
 KEPT_RELEASES = 5
 
 
@@ -56,41 +55,35 @@ class GatewayTransaction:
     plan: GatewayPlan
     observed: ObservedGateway
     report: Callable[[str], None]
+    gate: HealthGate | None = None
+    """Asked before the confirmation."""
     key: SecretStr | None = None
     """The key to deliver, where it is a backup's; else it is what PKI holds."""
     token: str = field(default_factory=lambda: secrets.token_hex(8))
-    rehearsed_targets: tuple[str, ...] = ()
-    switching: bool = False
-    """From the switch on: a failure then means that this release was live for a moment."""
+    serving: bool = False
+    """From the switch on: a failure then means that what was changed served for a moment."""
+    _logged: int | None = None
+    """Size of the error log when the switch began."""
 
     def steps(self) -> Iterator[Step]:
         """Yield what has to be done, in order; nothing for an empty plan."""
         if self.plan.is_empty:
             return
-        yield Step("dial from outside", self.dial_before)
+        yield Step("dial from outside", self._look.before)
         if self.plan.switch:
             yield Step("stage the release", self.stage)
             yield Step("rehearse it on a loopback port", self.rehearse)
-            self.switching = True
+            self.serving = True
             yield Step(f"switch and {self._mode}", self.switch)
             yield Step("check from outside, confirm", self.check_and_confirm)
         else:
             if self.plan.place_unit or self.plan.place_certificate or self.plan.make_account:
                 yield Step("stage the files", self.stage)
             yield Step(f"{self._mode} httpd", self.serve)
+            self.serving = True
             yield Step("check from outside", self.check)
 
     # --- steps --------------------------------------------------------------------------------------------------
-
-    def dial_before(self) -> None:
-        """Refuse to touch a gateway that could not be checked from outside afterwards."""
-        try:
-            outside_of(self.host.gateway)().close()
-        except ConnectionRefusedError as error:
-            if self.observed.service.running and self._port_is_live():
-                raise self._not_dialled(str(error)) from None
-        except OSError as error:
-            raise self._not_dialled(str(error) or type(error).__name__) from None
 
     def stage(self) -> None:
         """Write the release beside the live one, certificate and key by content, and check them on the host."""
@@ -147,24 +140,27 @@ class GatewayTransaction:
 
     def switch(self) -> None:
         """Start the dead-man timer, move ``current`` and bring it into service: one remote command."""
-        self.host.run(
+        asking = 0 if self.gate is None else self.gate.seconds(self.host.name)
+        lines = self.host.run(
             "switch",
             [
                 self.token,
                 self.observed.current or "",
                 self._release().name,
-                self.host.gateway.confirm_seconds,
+                self.host.gateway.confirm_seconds + asking,
                 self._mode,
                 sizing_text(self.desired.sizing),
                 self.observed.service.started_with or sizing_text(self.desired.sizing),
             ],
             seconds=STAGE_SECONDS,
         )
+        self._logged = next((int(line.split("\t")[1]) for line in lines if line.startswith("logged\t")), None)
 
     def check_and_confirm(self) -> None:
         """Look from outside; confirm, or go back at once."""
         try:
             self.check()
+            self._look_for_refused()
         except Exception as error:  # noqa: BLE001 - whatever it was: nothing stays live that was not seen to work
             lines = self.host.run("revert", [self.token], seconds=STAGE_SECONDS)
             kept = any(line.startswith("kept\t") for line in lines)
@@ -181,31 +177,18 @@ class GatewayTransaction:
         self.host.run("serve", [self._mode, sizing_text(self.desired.sizing)], seconds=STAGE_SECONDS)
 
     def check(self) -> None:
-        """Look at the gateway from outside; raise HostError unless new tunnels open as far as can be seen."""
-        view = self._agents_view
-        if self.rehearsed_targets:
-            view = AgentsView(view.gateway, self.rehearsed_targets, view.agents, view.missing)
-        for attempt in range(CHECK_TRIES):
-            result = view.look(view.outside(), self._thumbprint())
-            if not result.faults:
-                break
-            if attempt + 1 < CHECK_TRIES:
-                time.sleep(CHECK_PAUSE_SECONDS)
-        if result.faults:
-            raise HostError(self.host.name, "; ".join(result.faults))
-        for reason in view.missing:
-            self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
-        if not result.proven and view.agents:
-            self.report(
-                "not-proven: the gateway lets the agent through, but no server behind it answers (PT-02, PT-03)"
-            )
+        """Look at the gateway from outside, as agents do; raise HostError with what speaks against it."""
+        faults = self._look.after()
+        if faults:
+            raise HostError(self.host.name, "; ".join(faults))
 
     # --- what they need ---------------------------------------------------------------------------------------------
 
     @cached_property
-    def _agents_view(self) -> AgentsView:
-        """Targets and agents' certificates; reading their keys takes a while, so once a transaction."""
-        return AgentsView.of(self.context, self.host.gateway)
+    def _look(self) -> OutsideLook:
+        return OutsideLook(
+            self.context, self.host.gateway, self._thumbprint, self._is_served, self.report, gate=self.gate
+        )
 
     @property
     def desired(self) -> DesiredGateway:
@@ -250,9 +233,8 @@ class GatewayTransaction:
         return ("", "")
 
     def _look_at_rehearsal(self, port: int) -> None:
-        view = self._agents_view
         try:
-            result = view.look(self.host.dial(port, timeout=DIAL_SECONDS), self._thumbprint())
+            result = self._look.view.look(self.host.dial(port, timeout=DIAL_SECONDS), self._thumbprint())
         except (ConnectionError, HostError) as error:
             self.report(f"the rehearsal was checked on the host only: {error}")
             return
@@ -265,9 +247,24 @@ class GatewayTransaction:
         for target in result.targets:
             if not target.opened:
                 self.report(f"{target.target} did not answer through the rehearsal: {target.detail}")
-        self.rehearsed_targets = tuple(target.target for target in result.targets if target.opened)
+        self._look.targets = tuple(target.target for target in result.targets if target.opened)
 
-    def _port_is_live(self) -> bool:
+    def _look_for_refused(self) -> None:
+        """Fail where agents that got in before are refused since the switch; what came of it else is told."""
+        if not self._logged:
+            return  # it is a new gateway: nobody was let in or refused before
+        lines = self.host.run("refused", [self._logged], seconds=STAGE_SECONDS)
+        wanted = [one.certificate.subject for one in self.desired.materials.authorities if one.certificate is not None]
+        refused = since_switch(lines, wanted)
+        for sentence in refused.sentences:
+            self.report(sentence)
+        if refused.faults and not self.plan.cut_off:  # whom the operator agreed to cut off is refused now
+            raise HostError(self.host.name, f"handshakes are refused since the switch: {'; '.join(refused.faults)}")
+
+    def _is_served(self) -> bool:
+        """Tell whether agents find something on the port: httpd runs, and its live configuration listens there."""
+        if not self.observed.service.running:
+            return False
         port = str(self.host.gateway.listen.port)
         listens = (
             line.split()[1]
@@ -275,14 +272,6 @@ class GatewayTransaction:
             if line.startswith("Listen ")
         )
         return any(endpoint.rpartition(":")[2] == port for endpoint in listens)
-
-    def _not_dialled(self, reason: str) -> HostError:
-        place = f"{topology.dial_address(self.host.gateway)}:{self.host.gateway.listen.port}"
-        return HostError(
-            self.host.name,
-            f"{place} cannot be dialled from here ({reason}), so the result could not be checked; nothing was touched. "
-            "Open the way, or set public_address",
-        )
 
 
 def _colons(thumbprint: str) -> str:

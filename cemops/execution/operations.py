@@ -17,7 +17,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_host, ctx_state
 
-from cemops.errors import CemopsError, RefusedError, what_may_be_said
+from cemops.errors import CemopsError, HostError, RefusedError, what_may_be_said
 from cemops.execution.current_estate import current_context
 from cemops.execution.estate_run import EstateRun
 from cemops.planning.changes import HostPlan, MachinePlan, host_status
@@ -137,10 +137,10 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     if plan.is_empty and not plan.errors:
         run.applied.remember([host.name])
         return
-    if run.stages is not None:
-        run.stages.admit(host.name, run.failures)
+    _let_through(run, host)
     run.guard(host, plan)
     if run.recorder.begin(host.name):
+        run.interruption.await_signals(logger.error)
         run.forget_all()
     run.locks.take(host)
     plan = run.plan(host)
@@ -154,6 +154,14 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     run.locks.release(host)
     run.recorder.finish(host.name)
     run.applied.remember([host.name])
+
+
+def _let_through(run: EstateRun, host: Host) -> None:
+    if run.interruption.reason is not None:
+        run.recorder.interrupted = True
+        raise HostError(host.name, f"left alone: {run.interruption.reason}")
+    if run.stages is not None:
+        run.stages.admit(host.name, run.failures)
 
 
 def _failing(state: State, run: EstateRun, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:

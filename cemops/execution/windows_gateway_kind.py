@@ -118,12 +118,14 @@ class WindowsGatewayKind(WindowsKind):
             runs,
             lambda sentence: run.say(host.name, sentence),
             only_new=gateway.layout == "smp-8",
+            gate=run.gate,
         )
+        asking = 0 if run.gate is None else run.gate.seconds(gateway.name)
         return GatewaySide(
             key=lambda: gateway_key_pem(context.estate, context.folder, gateway, context.secrets),
             before=look.before,
             look=look.after,
-            dead_man_seconds=gateway.confirm_seconds + RESTART_SECONDS,
+            dead_man_seconds=gateway.confirm_seconds + RESTART_SECONDS + asking,
         )
 
     def prepared(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> WindowsPlan:

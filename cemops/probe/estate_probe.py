@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cemops.errors import CemopsError
@@ -11,15 +12,22 @@ from cemops.probe.run import DEFAULT_TIMEOUT, probe_gateways
 from cemops.probe.streams import endpoint_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cemops.model.gateways import Gateway
     from cemops.probe.subject import ProbeSubject
 
 
-def probe_estate(side: EstateSide, gateways: Sequence[Gateway], *, timeout: float = DEFAULT_TIMEOUT) -> ProbeReport:
+def probe_estate(
+    side: EstateSide,
+    gateways: Sequence[Gateway],
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    thumbprints: Mapping[str, str] = MappingProxyType({}),
+) -> ProbeReport:
     """Probe ``gateways``, each attempt within ``timeout`` seconds; results in their order.
 
+    ``thumbprints``, by gateway, replace those that are known or declared.
     A gateway that cannot be probed (no address, no server listed) is a failed check, not an error: the others
     are probed all the same.
     """
@@ -27,7 +35,7 @@ def probe_estate(side: EstateSide, gateways: Sequence[Gateway], *, timeout: floa
     impossible: dict[str, CheckResult] = {}
     for gateway in gateways:
         try:
-            subject = probe_subject(side, gateway)
+            subject = probe_subject(side, gateway, thumbprints.get(gateway.name))
         except CemopsError as error:
             impossible[gateway.name] = _impossible(gateway, error.message)
             continue

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from cemops.lab.estate_lab import Lab
+from tests.functional.transaction.bench import Said, operator_running
+from tests.functional.transaction.faults import OPEN_PROXY
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +60,7 @@ def live(lab: Lab, gateway: str) -> Path:
     return lab.folder / "hosts" / gateway / "root" / "current" / "httpd.conf"
 
 
-def test_a_change_is_planned_refused_stopped_resumed_applied_and_on_record(lab: Lab) -> None:
+def test_a_change_is_planned_refused_stopped_resumed_applied_and_on_record(lab: Lab, tmp_path: Path) -> None:
     change = Change(lab)
     change.run("apply", "--yes")
     change.git("checkout", "-q", "-b", "tls-1.3")
@@ -88,20 +90,22 @@ def test_a_change_is_planned_refused_stopped_resumed_applied_and_on_record(lab: 
     closed = change.run("apply", "--yes", str(agreed), code=3)
     assert "later, opens on" in closed.stderr
 
-    # The canary fails, and the other gateway is left alone.
+    # A cemops whose template lets agents through to everywhere: the canary goes back, the other one is left alone.
     change.edit(change_windows=[])
-    change.run(*planned)
-    releases = lab.folder / "hosts" / "gw2" / "root" / "releases"
-    releases.rename(releases.with_name("releases.away"))
-    releases.write_text("in the way", "utf-8")
-    before = live(lab, "gw1").resolve()
-    failed = lab.cemops("apply", "--yes", "--limit", "gw1,gw2", "--canary", "gw2", "--max-failures", "0")
-    assert failed.returncode == 1, failed.stdout + failed.stderr
-    assert live(lab, "gw1").resolve() == before
+    before = live(lab, "gw1").resolve(), live(lab, "gw2").resolve()
+    with operator_running(tmp_path) as operator:
+
+        def faulty(*words: str) -> Said:
+            return operator.run(words, {"CEMOPS_ESTATE": str(lab.estate_file)}, {"live_host": OPEN_PROXY})
+
+        assert faulty(*planned).code == 0
+        failed = faulty("apply", "--yes", str(agreed), "--canary", "gw2")
+    assert failed.code == 1, failed.everything
+    assert "was reverted: health gate: gateway.deny.unlisted_host" in failed.err
+    assert "left alone, because gw2 failed" in failed.err
+    assert (live(lab, "gw1").resolve(), live(lab, "gw2").resolve()) == before
 
     # Mended: a new plan, applied as it was agreed to, once.
-    releases.unlink()
-    releases.with_name("releases.away").rename(releases)
     change.run(*planned)
     applied = change.run("apply", "--yes", str(agreed), "--canary", "gw2")
     assert applied.stderr.index("gw2: stage the release") < applied.stderr.index("gw1: stage the release")

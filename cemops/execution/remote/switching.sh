@@ -124,6 +124,8 @@ do_deadman() { # TOKEN SECONDS SWITCH-PID: goes back SECONDS after the switch se
 }
 
 do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
+    log_size
+    logged=$size # service's functions look at the log, too
     end_rehearsal
     waiting_switch
     [ -n "$waiting" ] && failed "another switch waits for its confirmation; run apply again to settle it"
@@ -164,6 +166,7 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
         failed "$reason"
     fi
     write "$state/served" "$1 $(($(now) + $4))"
+    printf 'logged\t%s\n' "$logged"
 }
 
 do_confirm() { # TOKEN KEEP

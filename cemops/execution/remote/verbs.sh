@@ -11,6 +11,7 @@ case $verb in
     confirm) do_confirm "$@" ;;
     revert) do_revert "$@" ;;
     serve) do_serve "$@" ;;
+    refused) do_refused "$@" ;;
     deadman) do_deadman "$@" ;;
     backup) do_backup "$@" ;;
     lock) do_lock "$@" ;;

@@ -18,15 +18,18 @@ from typing import Any
 
 import yaml
 from cryptography.hazmat.primitives.hashes import SHA256
+from pydantic import SecretStr
 
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
 from cemops.lab.estate_lab import Lab
 from cemops.model import topology
-from cemops.pki.inspection import certificates_from_bytes
+from cemops.pki.inspection import certificate_facts, certificates_from_bytes
+from cemops.pki.keyed_certificate import KeyedCertificate
 from cemops.pki.probe_certificates import probe_certificates
 from cemops.probe.agent import Agent
 from cemops.probe.streams import tcp_dial
+from tests.functional.gateway_pki import TestAuthority, key_pem
 from tests.functional.transaction.faults import Fault
 
 COMMAND_SECONDS = 120
@@ -231,12 +234,25 @@ class Bench:
 
     def agent(self, gateway: str) -> Agent:
         """An agent that trusts the thumbprint in use and has its certificate from ns1."""
+        return self._agent_with(gateway, self._credential(gateway))
+
+    def agent_of_another_ca_of_that_name(self, gateway: str) -> Agent:
+        """An agent whose CA is called as ns1's is, and is another one."""
+        name = self._credential(gateway).facts.issuer.removeprefix("CN=")
+        issued = TestAuthority(name).issue("agent of another CA")
+        key = SecretStr(key_pem(issued.key))
+        return self._agent_with(gateway, KeyedCertificate(certificate_facts(issued.certificate), key))
+
+    def _credential(self, gateway: str) -> KeyedCertificate:
         context = self.context()
         found = topology.gateway(context.estate, gateway)
-        credential = probe_certificates(
-            context.estate, context.folder, found, "ns1", context.secrets, datetime.now(UTC)
-        ).agent
-        assert credential is not None
+        now = datetime.now(UTC)
+        made = probe_certificates(context.estate, context.folder, found, "ns1", context.secrets, now).agent
+        assert made is not None
+        return made
+
+    def _agent_with(self, gateway: str, credential: KeyedCertificate) -> Agent:
+        found = topology.gateway(self.context().estate, gateway)
         dial = tcp_dial(topology.dial_address(found), found.listen.port, timeout=10)
         return Agent(dial, sni=found.fqdn, thumbprint=self.thumbprint(gateway), credential=credential)
 

@@ -5,9 +5,10 @@ GatewayTransaction), ``line:VERB`` (the host is about to run the line of ``trans
 ``half:VERB`` (half of the verb's stdin is sent). Actions: ``die`` (SIGKILL of the command), ``kill_shell`` (SIGKILL of
 the remote shell at its ``line``), ``cut`` and ``stall`` (SIGKILL, SIGSTOP of the host's sshd sessions), ``kill_httpd``
 (SIGKILL of the gateway's httpd), ``wait`` (until there is a file ``go`` in the gateway's state). Further keys: ``only``
-(the host it is for), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal), ``blind``
-(from which look on the outside check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set``
-(constants to replace), ``confirm`` (seconds of the dead-man timer of a command with a point; 2 by default).
+(the host it is for), ``conf`` (text after the configuration), ``live_conf`` (the same, not in the rehearsal),
+``live_host`` (text at the end of its virtual host, not in the rehearsal), ``blind`` (from which look on the outside
+check sees nothing good), ``wrong_key`` (the gateway gets another key), ``set`` (constants to replace), ``confirm``
+(seconds of the dead-man timer of a command with a point; 2 by default).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ printf '%s\\n' $$ >"$state/reached.new" && mv "$state/reached.new" "$state/reach
 tries=0; while [ -e "$state/reached" ] && [ $tries -lt 600 ]; do tries=$((tries + 1)); sleep 0.05; done; tries=0
 """
 WAIT_SECONDS = 60
+OPEN_PROXY = '<Proxy "*">\n    Require all granted\n</Proxy>\n'
+"""For ``live_host``: agents get everywhere; the check from outside sees nothing of it, the probe does."""
 
 
 def children(pid: int) -> tuple[int, ...]:
@@ -63,7 +66,7 @@ def install(fault: Fault) -> None:
     for name, value in fault.get("set", {}).items():
         module, _, constant = name.rpartition(".")
         setattr(importlib.import_module(module), constant, value)
-    if "conf" in fault or "live_conf" in fault:
+    if {"conf", "live_conf", "live_host"} & set(fault):
         _spoil_configuration(fault)
     if "blind" in fault:
         _blind(fault)
@@ -196,8 +199,11 @@ def _spoil_configuration(fault: Fault) -> None:
     def spoilt(inputs: HttpdInputs) -> str:
         if not _meant(fault, inputs.fqdn.partition(".")[0]):
             return render(inputs)
-        more: str = fault.get("conf", "") + ("" if inputs.log_dir else fault.get("live_conf", ""))
-        return render(inputs) + more
+        text = render(inputs) + fault.get("conf", "")
+        if inputs.log_dir:
+            return text  # the rehearsal
+        before, end, after = text.partition("</VirtualHost>")
+        return before + fault.get("live_host", "") + end + after + fault.get("live_conf", "")
 
     vars(gateway_desired)["render_httpd_conf"] = spoilt
 

@@ -19,15 +19,23 @@ pytestmark = pytest.mark.slow
 
 PROGRAMS = Path(sys.executable).parent
 COMMANDS = {
-    "cemops": (sys.executable, "-m", "cemops", "apply", "--yes", "--limit", "gw1"),
-    "pyinfra": (str(PROGRAMS / "pyinfra"), "inventory", "deploys/gateway.py", "-y", "--limit", "gw1"),
+    "cemops": (sys.executable, "-m", "cemops", "apply", "--yes"),
+    "pyinfra": (str(PROGRAMS / "pyinfra"), "inventory", "deploys/gateway.py", "-y"),
 }
-ENDS = {
+BOTH = {"cemops": ("--limit", "gw1,gw2"), "pyinfra": ("--limit", "gw1", "--limit", "gw2")}
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+ASKED = {
     ("cemops", signal.SIGINT): 130,
+    ("cemops", signal.SIGTERM): 130,
+    ("pyinfra", signal.SIGINT): 1,
+}
+"""Exit codes after one signal."""
+INSISTED = {
     ("cemops", signal.SIGTERM): 130,
     ("pyinfra", signal.SIGINT): 0,  # as pyinfra ends on Ctrl-C
     ("pyinfra", signal.SIGTERM): 128 + signal.SIGTERM,
 }
+"""Exit codes after two."""
 
 
 def last_apply(bench: Bench) -> dict[str, Any]:
@@ -42,12 +50,12 @@ def results(apply: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 @contextmanager
-def applying(bench: Bench, command: str) -> Iterator[subprocess.Popen[str]]:
-    """An apply that has begun: its record is there, and it is at work on gw1."""
+def applying(bench: Bench, command: str, *limit: str) -> Iterator[subprocess.Popen[str]]:
+    """An apply that has begun: its record is there, and it is at work on gw1, the first of those that it is for."""
     store = store_at(f"sqlite:///{bench.lab.folder}/.cemops/state.db")
     store.estate = "lab"
     with subprocess.Popen(
-        COMMANDS[command],
+        (*COMMANDS[command], *(limit or ("--limit", "gw1"))),
         cwd=Path(__file__).parents[3],
         env=bench.lab.environment,
         stdin=subprocess.DEVNULL,
@@ -65,6 +73,17 @@ def applying(bench: Bench, command: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def heard_until(process: subprocess.Popen[str], sentence: str) -> str:
+    """What the process says, up to a sentence."""
+    heard = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        heard += line
+        if sentence in line:
+            return heard
+    raise AssertionError(heard)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -90,15 +109,39 @@ def test_a_host_that_fails_is_recorded_with_its_error(bench: Bench) -> None:
     assert all(change["error"] for change in apply["changes"])
 
 
-@pytest.mark.parametrize(("command", "number"), ENDS)
-def test_an_interrupted_apply_finishes_its_record_and_releases_the_lock(
+@pytest.mark.parametrize(("command", "number"), ASKED)
+def test_an_apply_that_is_asked_to_stop_finishes_its_machine_and_leaves_the_rest_alone(
+    bench: Bench, command: str, number: signal.Signals
+) -> None:
+    bench.list_new_name("gw1", "gw2")
+    other = bench.live("gw2")
+    with applying(bench, command, *BOTH[command]) as process:
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == ASKED[command, number], out
+    assert "the machine at work is finished first" in out
+    assert f"left alone: interrupted by {NAMES[number]}" in out
+    apply = last_apply(bench)
+    assert apply["result"] == "interrupted", apply
+    assert results(apply) == {("gw1", "applied")}
+    assert bench.live("gw2") == other
+    assert bench.plan("--limit", "gw1").code == 0
+    if command == "cemops":
+        assert "cemops apply --limit gw2" in out
+    assert bench.apply("--limit", "gw2").code == 0
+
+
+@pytest.mark.parametrize(("command", "number"), INSISTED)
+def test_an_apply_that_is_asked_twice_ends_at_once_with_its_record_finished_and_the_lock_released(
     bench: Bench, command: str, number: signal.Signals
 ) -> None:
     bench.list_new_name("gw1")
     with applying(bench, command) as process:
         process.send_signal(number)
+        heard = heard_until(process, "Once more stops it at once")
+        process.send_signal(number)
         out, _ = process.communicate(timeout=COMMAND_SECONDS)
-    assert process.returncode == ENDS[command, number], out
+    assert process.returncode == INSISTED[command, number], heard + out
     assert "Traceback" not in out
     apply = last_apply(bench)
     assert apply["result"] == "interrupted", apply

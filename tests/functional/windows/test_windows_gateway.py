@@ -316,7 +316,7 @@ def test_a_gateway_that_fails_its_check_from_outside_goes_back_and_the_next_one_
 
     assert done.returncode == 1
     assert "what served before was put back" in shown(done)
-    assert "left alone, because gw3 was rolled back" in shown(done)
+    assert "left alone, because gw3 failed" in shown(done)
     assert (site.file(CONF), site.file(CONF, "gw4")) == (conf, other)
     assert site.serving() == thumbprint
     assert site.machine().dead_men == []

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -54,10 +55,10 @@ def make_ssh_key() -> SshKey:
 
 
 class LabAuthority:
-    """A CA that is alive as long as this object."""
+    """A CA that is alive as long as this object. Its own key is P-256, which is made in no time."""
 
     def __init__(self, common_name: str) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+        self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         self._certificate = (
             self._builder(self._name, self._key.public_key())
@@ -71,9 +72,12 @@ class LabAuthority:
         """The CA's certificate."""
         return self._certificate.public_bytes(Encoding.PEM)
 
-    def issue(self, names: tuple[str, ...]) -> ServerCertificate:
-        """Issue a server certificate (CE-02) for ``names`` and addresses; the first one is the subject."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    def issue(self, names: tuple[str, ...], *, p256: bool = False) -> ServerCertificate:
+        """Issue a server certificate for ``names`` and addresses; the first one is the subject.
+
+        For an RSA key, as CE-02 wants it of what agents dial; ``p256`` for another, which is made in no time.
+        """
+        key = ec.generate_private_key(ec.SECP256R1()) if p256 else rsa.generate_private_key(65537, _RSA_BITS)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (
             self._builder(subject, key.public_key())
@@ -89,7 +93,7 @@ class LabAuthority:
             key=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
 
-    def _builder(self, subject: x509.Name, public_key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
+    def _builder(self, subject: x509.Name, public_key: CertificatePublicKeyTypes) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()

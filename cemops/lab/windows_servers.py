@@ -85,7 +85,7 @@ def draw_up_servers(folder: Path, addresses: tuple[str, ...], authority: LabAuth
             fqdn=fqdn,
             address=address,
             born=_BIRTHS[name](Newborn(folder / "hosts" / name, name, fqdn, address, names), old),
-            certificate=authority.issue((fqdn, name, address)),
+            certificate=authority.issue((fqdn, name, address), p256=True),
             password=secrets.token_urlsafe(24),
             pinned=name in _PINNED,
         )
@@ -105,7 +105,7 @@ def draw_up_windows_gateway(
         fqdn=fqdn,
         address=address,
         born=smp7_gateway(Newborn(place, WINDOWS_GATEWAY, fqdn, address, names_of(servers))),
-        certificate=authority.issue((fqdn, WINDOWS_GATEWAY, address)),
+        certificate=authority.issue((fqdn, WINDOWS_GATEWAY, address), p256=True),
         password=secrets.token_urlsafe(24),
         pinned=True,
         httpd=HttpdSettings(

@@ -167,7 +167,7 @@ class WindowsSite:
         folder.mkdir()
         address = f"{self.network}.{len(self.machines) + 1}"
         save_machine(making(birth.Newborn(folder, name, fqdn, address, {})))
-        certificate = self._endpoint_authority.issue((fqdn,))
+        certificate = self._endpoint_authority.issue((fqdn,), p256=True)
         write_file(folder / "winrm.crt", certificate.certificate, 0o644)
         write_file(folder / "winrm.key", certificate.key, 0o600)
         presented = x509.load_pem_x509_certificate(certificate.certificate)

@@ -10,13 +10,14 @@ import base64
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,7 @@ ENVIRON = {
     "CANARY_PFX": PFX_PASSWORD,
     "CANARY_LOGIN": LOGIN_PASSWORD,
     "CANARY_KEY": KEY_PASSPHRASE,
+    "CANARY_STORE_FILE": "sqlite:///.cemops/state.db",
     "CANARY_STORE": f"postgresql://cemops:{quote(STORE_PASSWORD, safe='')}@127.0.0.1:1/cemops",
 }
 
@@ -93,6 +95,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*CEMOPS, "observe", "--out", RECORD, "--debug"),
     (*CEMOPS, "plan", "--observed", RECORD),
     (*CEMOPS, "plan", "--observed", RECORD, "--format", "markdown", "--metrics", METRICS),
+    (*CEMOPS, "drift", "--observed", RECORD, "--format", "markdown"),
     (*CEMOPS, "observe", "--show-identity"),
     (*CEMOPS, "probe"),
     (*CEMOPS, "probe", "--format", "json", "--debug"),
@@ -187,6 +190,7 @@ def _spoil_estate(lab: Lab) -> dict[str, str]:
     (lab.folder / "certs" / "gw2.pfx").write_bytes(pfx)
     (lab.folder / "certs" / "gw2.pfx").chmod(0o600)
     estate["gateways"][1]["certificate"] = {"pfx": "certs/gw2.pfx", "password": "env:CANARY_PFX"}
+    estate["change"] = {"store": "env:CANARY_STORE_FILE"}  # declared: it holds what hosts were brought to, too
     lab.estate_file.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
     return {
         "passphrase of the pki folder": PKI_PASSPHRASE,
@@ -354,6 +358,7 @@ FAILING: tuple[tuple[Spoil, tuple[str, ...], dict[str, str | None]], ...] = (
     (_pasted_password, (*CEMOPS, "plan", "--debug"), {}),
     (_pasted_password, (*STOCK, "--dry", "--debug"), {}),
     (_store_out_of_reach, (*CEMOPS, "apply", "--yes", "--debug"), {}),
+    (_store_out_of_reach, (*CEMOPS, "drift", "--debug"), {}),
     (_store_out_of_reach, (*CEMOPS, "history", "--debug"), {}),
     (_store_out_of_reach, (*CEMOPS, "unlock", "--debug"), {}),
     (_store_out_of_reach, (*CEMOPS, "history", "--debug"), {"CANARY_STORE": f"postgresql://x:{STORE_PASSWORD}@h"}),
@@ -448,6 +453,15 @@ def test_no_file_holds_a_secret_but_those_that_are_its_place(site: Site) -> None
     places |= {place for name in WINDOWS for place in (f"secrets/{name}-password", f"hosts/{name}/endpoint.json")}
     assert set(leaks) == places, leaks
     assert all(_private(folder / place) for place in places)
+
+
+def test_the_store_holds_what_hosts_were_brought_to_with_references_alone(site: Site) -> None:
+    with closing(sqlite3.connect(site.lab.folder / ".cemops" / "state.db")) as connection:
+        texts = [text for (text,) in connection.execute("SELECT text FROM cemops_estate_texts")]
+        hosts = {host for (host,) in connection.execute("SELECT host FROM cemops_baselines")}
+    assert hosts >= {"gw1", "gw2", "ns1", "ps1", "ps2"}
+    assert texts
+    assert all("env:CANARY_LOGIN" in text for text in texts)
 
 
 def test_backups_are_sealed_and_private(site: Site) -> None:

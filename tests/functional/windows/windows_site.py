@@ -12,7 +12,6 @@ import secrets
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from cemops.lab.windows.machine_model import Machine
 from cemops.lab.windows.wsman_behaviour import Behaviour
 from cemops.lab.windows.wsman_logons import Account
 from tests.functional.forked_cemops import forked_cemops
+from tests.functional.windows.machine_forks import ForkedMachine, start_machine
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "canary|windows$password`7d31"
@@ -57,7 +57,7 @@ class SiteMachine:
     folder: Path
     address: str
     thumbprint: str
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkedMachine | None = None
 
 
 @dataclass
@@ -192,15 +192,9 @@ class WindowsSite:
         """Write the estate and start every machine that does not run."""
         self.write()
         for machine in self.machines.values():
-            if machine.process is None or machine.process.poll() is not None:
+            if machine.process is None or machine.process.ends_within(0):
                 (machine.folder / STATUS_FILE).unlink(missing_ok=True)
-                log = (machine.folder / "log").open("ab")
-                machine.process = subprocess.Popen(
-                    [sys.executable, "-m", "cemops.lab.windows.machine_process", "--folder", str(machine.folder)],
-                    cwd=ROOT,
-                    stdout=log,
-                    stderr=log,
-                )
+                machine.process = start_machine(machine.folder)
         for machine in self.machines.values():
             self._wait(machine)
         return self
@@ -214,18 +208,16 @@ class WindowsSite:
         process = self.machines[name].process
         if process is not None:
             process.terminate()
-            process.wait(timeout=WAIT_SECONDS)
+            assert process.ends_within(WAIT_SECONDS), name
             self.machines[name].process = None
 
     def _wait(self, machine: SiteMachine) -> None:
         """Wait until the endpoint publishes its counts: its port is open earlier, before the listeners are."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not (machine.folder / STATUS_FILE).exists():
-            log = (machine.folder / "log").read_text("utf-8")
             assert machine.process is not None
-            assert machine.process.poll() is None, log
-            assert time.monotonic() < deadline, log
-            time.sleep(0.05)
+            if machine.process.ends_within(0.02) or time.monotonic() > deadline:
+                raise AssertionError((machine.folder / "log").read_text("utf-8"))
 
     def cemops(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command in the estate's folder, as an operator without a terminal."""

@@ -96,14 +96,13 @@ class HostLocks:
 def known_store(context: EstateContext) -> str | None:
     """Return what identifies this operator's store on a lock; None where there is none yet, or it is out of reach."""
     # Imported where a lock was seen: SQLAlchemy takes longer than the rest of a plan.
-    from cemops.execution.estate_store import location_of, open_store  # noqa: PLC0415 - see above
+    from cemops.execution.estate_store import look_into_store  # noqa: PLC0415 - see above
     from cemops.store.reading import identity_of  # noqa: PLC0415 - see above
 
     try:
-        location = location_of(context)
-        if location.file is not None and not location.file.exists():
+        store = look_into_store(context)
+        if store is None:
             return None
-        store = open_store(context)
         try:
             with store.database.reading() as connection:
                 return identity_of(connection, store.estate)

@@ -62,6 +62,10 @@ class Ledger:
         self._remove(table, keys)
         self._note(event, table, [dict(key) for key in keys], None)
 
+    def happened(self, event: str, subject: str, key: Values, values: Values) -> None:
+        """Note something that no table holds: a row of the trail alone. ``subject`` is the name of no table."""
+        self._append(event, {"table": subject, "key": dict(key), "values": _storable_values(values)})
+
     def _remove(self, table: Table, keys: Sequence[Values]) -> None:
         names = [column.name for column in table.primary_key.columns]
         where = and_(*(table.c[name] == bindparam(f"its_{name}") for name in names))
@@ -70,13 +74,16 @@ class Ledger:
         )
 
     def _note(self, event: str, table: Table, key: Values | Sequence[Values], values: Values | None) -> None:
+        self._append(event, {"table": table.name, "key": key, "values": values})
+
+    def _append(self, event: str, data: Values) -> None:
         head = self.connection.execute(select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.hash)).one()
         row = {
             "seq": head.seq + 1,
             "at": utc_text(),
             "who": self._who,
             "event": event,
-            "data": canonical({"table": table.name, "key": key, "values": values}),
+            "data": canonical(data),
             "previous": head.hash,
         }
         row["hash"] = row_hash(row)

@@ -17,8 +17,8 @@ from cemops.model.counting import counted
 from cemops.rendering.terminal import visible
 
 if TYPE_CHECKING:
+    from cemops.store.locks import Lock
     from cemops.store.reading import AppliedChange, Apply
-    from cemops.store.records import Lock
 
 DEFAULT_LIMIT = 10
 

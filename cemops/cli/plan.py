@@ -22,6 +22,7 @@ from cemops.cli.options import (
 )
 from cemops.cli.plan_outputs import FormatOption, MetricsOption, exit_code, show, write_plan_metrics
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.lock_seen import lock_seen, locked_sentence
 from cemops.execution.observation_record import read_record
 from cemops.execution.plan_file import write_plan_file
 from cemops.execution.planning_run import managed_hosts, plan_record, plan_session, wanted_hosts
@@ -75,6 +76,9 @@ def plan(  # noqa: PLR0913 - one parameter an option
     closed = closed_sentence(context.estate.change_windows, time)
     if made.has_changes and closed:
         say(f"It is {closed}: apply would refuse now.")
+    lock = lock_seen(context) if made.has_changes else None
+    if lock is not None:
+        say(locked_sentence(lock))
     if metrics is not None:
         write_plan_metrics(metrics, made, run, seen)
     raise typer.Exit(exit_code(made, detailed=detailed_exitcode))

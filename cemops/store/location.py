@@ -14,8 +14,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from cemops.errors import StoreError
+from cemops.store.locks import DEFAULT_FILE
 
-DEFAULT_FILE = Path(".cemops") / "state.db"
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]?", re.ASCII)
 _DATABASE = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, func, select
 from cemops.errors import CemopsError, RefusedError
 from cemops.store.database import Database
 from cemops.store.ledger import Ledger, canonical, utc_text
-from cemops.store.operator import Life, Operator
+from cemops.store.locks import Lock, LockedError
+from cemops.store.operator import Operator
 from cemops.store.tables import APPLIES, CHANGES, LOCKS, PLANS
 
 
@@ -27,47 +28,6 @@ class Result(StrEnum):
     FAILED = "failed"
     REFUSED = "refused"
     INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class Lock:
-    """Who holds the lock on an estate."""
-
-    estate: str
-    operator: Operator
-    since: str
-    what: str
-    apply: int | None
-
-    def __str__(self) -> str:
-        """Name holder, host, since and what."""
-        one = self.operator
-        apply = "" if self.apply is None else f", apply {self.apply}"
-        since = self.since.replace("T", " ").replace("+00:00", " UTC")
-        return f"{one.who} on {one.host} (process {one.pid}) since {since}: {self.what}{apply}"
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether its process is known to be gone."""
-        return self.operator.life() is Life.GONE
-
-
-class LockedError(RefusedError):
-    """Somebody else holds the lock on the estate (3)."""
-
-    def __init__(self, lock: Lock) -> None:
-        match lock.operator.life():
-            case Life.GONE:
-                repair = "That process is gone: see what it left with `cemops history`, then run `cemops unlock`."
-            case Life.ALIVE:
-                repair = "Wait for it, then run apply again."
-            case Life.UNKNOWN:
-                repair = (
-                    "Wait for it, then run apply again; if that process is known to be gone, run `cemops unlock "
-                    "--force`."
-                )
-        super().__init__(f"estate {lock.estate} is locked by {lock}. Nothing was changed. {repair}")
-        self.lock = lock
 
 
 @dataclass(frozen=True)

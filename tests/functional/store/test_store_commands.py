@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 import yaml
 from sqlalchemy import delete
 
+from cemops.execution.observation_record import record_document
+from cemops.model.estate import Estate
 from cemops.store.database import Database
 from cemops.store.location import store_location
 from cemops.store.operator import this_operator
@@ -45,7 +48,7 @@ class Desk:
         done = subprocess.run(
             [sys.executable, "-m", "cemops", *words],
             cwd=ROOT,
-            env={**os.environ, "CEMOPS_ESTATE": str(self.estate), "STORE": self.url or ""},
+            env={**os.environ, "CEMOPS_ESTATE": str(self.estate), "STORE": self.url or "", "PKI_PASSPHRASE": "x"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -214,6 +217,39 @@ def test_a_lock_whose_process_is_gone_is_removed_where_that_can_be_seen(
     assert done.returncode == code
     assert said in done.stderr
     assert (desk.store.current_lock() is None) == (code == 0)
+
+
+def planned(desk: Desk) -> str:
+    """What a plan with changes says beside it; from a record, so that nobody is dialled."""
+    fresh = (ROOT / "tests/cases/gateway-state/fresh.txt").read_text("utf-8").splitlines()
+    names = ("ns1.corp.example", "smp.corp.example", "ps1.corp.example", "ps2.corp.example")
+    lines = [*fresh[:-1], *(f"resolve\t{name} 203.0.113.50" for name in names), fresh[-1]]
+    estate = Estate.model_validate(yaml.safe_load(desk.estate.read_text("utf-8")))
+    record = desk.estate.parent / "record.json"
+    record.write_text(json.dumps(record_document(estate, datetime.now(UTC), {"gw1": lines}, {})), "utf-8")
+    done = desk.run("plan", "--observed", str(record), "--detailed-exitcode", "--brief")
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_a_plan_with_changes_says_whose_lock_an_apply_would_meet(shared_desk: Desk) -> None:
+    store = shared_desk.store
+    store.lock("cemops apply")
+    said = planned(shared_desk)
+    assert f"estate northwind is locked by {store.current_lock()}: apply would refuse now\n" in said
+    store.end(None, interrupted=False)
+    assert "locked" not in planned(shared_desk)
+
+
+def test_a_plan_beside_a_stale_lock_says_what_to_do_and_makes_no_store(desk: Desk) -> None:
+    assert "locked" not in planned(desk)
+    assert not (desk.estate.parent / ".cemops").exists()
+    store = desk.store
+    store.operator = replace(store.operator, process=store.operator.process + "1")
+    store.lock("cemops apply")
+    assert "Its process is gone: see `cemops history`, then run `cemops unlock`\n" in planned(desk)
+    (desk.estate.parent / ".cemops/state.db").write_bytes(b"no database" * 500)
+    assert "locked" not in planned(desk)
 
 
 def test_an_apply_without_a_store_dials_nobody(tmp_path: Path, postgresql: Server) -> None:

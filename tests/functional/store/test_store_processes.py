@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from cemops.store.locks import LockedError
 from cemops.store.operator import Life
-from cemops.store.records import LockedError
 from cemops.store.tables import APPLIES, CHANGES
 from cemops.store.verifying import verify
 from tests.functional.store.store_worker import store_at

@@ -70,7 +70,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
     ] = None,
     batch: Annotated[
         str,
-        typer.Option("--batch", metavar="N|N%", help="How many machines of a kind go before their health is checked."),
+        typer.Option("--batch", metavar="N|N%", help="How many machines of a kind are begun together in a change window."),
     ] = "1",
     canary: Annotated[
         str | None, typer.Option("--canary", metavar="HOST", help="The machine that goes first, alone.")
@@ -114,9 +114,9 @@ def apply(  # noqa: PLR0913 - one parameter an option
         if saved is not None:
             _hold_to(saved, made)
             made = replace(made, plan_id=saved.plan_id)
-        if made.has_changes:
+        if made.needs_consent:
             pass_guards(run, made, accept_lockout, instead="Give agents what is new first and wait (CE-05)")
-            if not yes and not typer.confirm("Apply these changes?", err=True):
+            if made.has_changes and not yes and not typer.confirm("Apply these changes?", err=True):
                 say("nothing was changed")
                 raise typer.Exit(1)
         run.recorder.plan = made

@@ -19,7 +19,7 @@ def pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None, *, inste
     ``instead``: what to do rather than accept it. The operation asks the same guards again for each host.
     """
     closed = run.closed()
-    if closed:
+    if made.has_changes and closed:
         raise RefusedError(f"{closed}. Nothing was changed.")
     if made.cut_off and accept_lockout != len(made.cut_off):
         listed = "\n".join(f"  {line}" for line in made.cut_off)

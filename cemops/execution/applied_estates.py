@@ -73,6 +73,8 @@ class AppliedEstates:
         digest = known.hosts.get(host)
         if digest is None:
             return None
+        if digest == self._text[1]:
+            return self._context
         if digest not in self._contexts:
             self._contexts[digest] = self._load(known.texts.get(digest))
         return self._contexts[digest]

@@ -31,6 +31,7 @@ from cemops.execution.rollout_stages import RolloutStages
 from cemops.planning.change_window import closed_sentence, closing
 from cemops.planning.changes import Change, MachinePlan, PlanWarning
 from cemops.planning.host_lock import lock_warnings
+from cemops.planning.lockout import cut_off_by_policies
 from cemops.planning.saved_plan import PlannedChange, uncovered
 
 
@@ -130,6 +131,16 @@ class EstateRun:
         except CemopsError:
             return None
 
+    def cut_off_by_policies(self, name: str) -> tuple[str, ...]:
+        """Return who has no gateway any more by what the estate says of policies since a gateway's last apply."""
+        if not any(gateway.name == name for gateway in self.context.estate.gateways):
+            return ()
+        try:
+            earlier = self.applied.context_of(name)
+        except CemopsError:
+            return ()  # the plan says already that what is remembered is out of reach
+        return () if earlier is None else tuple(cut_off_by_policies(name, earlier.estate, self.context.estate))
+
     def lock_warnings(self, observed: Any) -> tuple[PlanWarning, ...]:  # noqa: ANN401 - as above
         """Warn of somebody else's lock on a host."""
         if observed.lock is None:
@@ -157,9 +168,10 @@ class EstateRun:
             moved = uncovered(self.agreed.get(host.name, ()), wanted)
             if moved:
                 raise RefusedError(f"{'; '.join(moved)}: this is not in the plan file; make a new plan")
-        if plan.cut_off and host.name not in self.lockout_accepted:
+        cut_off = (*plan.cut_off, *self.cut_off_by_policies(host.name))
+        if cut_off and host.name not in self.lockout_accepted:
             raise RefusedError(
-                f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(plan.cut_off)}. "
+                f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(cut_off)}. "
                 "Give agents the new certificate first and wait (CE-05), or, knowing what it does, run `cemops "
                 "apply --accept-lockout N`, N being the number of lines that `cemops plan` lists as cut off."
             )

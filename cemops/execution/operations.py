@@ -135,7 +135,8 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     plan = run.plan(host)
     _log_plan(run, host, plan, diff=False)
     if plan.is_empty and not plan.errors:
-        run.applied.remember([host.name])
+        if not run.cut_off_by_policies(host.name):  # else `cemops apply` asks about it first
+            run.applied.remember([host.name])
         return
     _let_through(run, host)
     run.guard(host, plan)

@@ -163,7 +163,7 @@ def _host_plan(run: EstateRun, name: str, make: Callable[[], MachinePlan], obser
         changes=changes,
         warnings=(*plan.warnings, *warnings, *run.lock_warnings(observation.observed)),
         error="; ".join(plan.errors) or None,
-        cut_off=plan.cut_off,
+        cut_off=(*plan.cut_off, *run.cut_off_by_policies(name)),
         refusals=plan.refusals,
     )
 

@@ -1,7 +1,7 @@
 """In which order and how many at a time: canary first, then batches, servers before gateways. Pure.
 
 Gateways of one policy are never all in one batch: agents rotate over them (C-07), and those that meet a bad one must
-find a good one. Everything of a batch is done, one machine after another, before its health gate is asked.
+find a good one. A batch is begun and finished in a change window; within it machines go one after another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ONE = BatchSize(1)
 
 @dataclass(frozen=True)
 class Batch:
-    """Machines of one deploy that are changed before anybody looks whether all is well."""
+    """Machines of one deploy that are begun together: what follows may be left for the next window."""
 
     deploy: Deploy
     hosts: tuple[str, ...]

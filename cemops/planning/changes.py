@@ -164,6 +164,11 @@ class Plan:
         return any(host.status is HostStatus.CHANGES for host in self.hosts)
 
     @property
+    def needs_consent(self) -> bool:
+        """Whether there is something to agree to: changes, or agents cut off by what the estate says, without any."""
+        return self.has_changes or any(host.cut_off for host in self.hosts if host.status is HostStatus.IN_SYNC)
+
+    @property
     def has_failures(self) -> bool:
         """Whether a host could not be observed or planned (exit code 1 wins over 2)."""
         return any(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in self.hosts)

@@ -24,7 +24,8 @@ class Surroundings:
     """What the rest of the estate says of a gateway's agents."""
 
     elsewhere: frozenset[str] = frozenset()
-    """``host:port`` entries that another gateway lists: agents rotate to it (C-07)."""
+    """``host:port`` entries that another gateway lists: agents rotate to it (C-07). Of a gateway in policies only what
+    the other gateways of each of them list: agents know no others (PO-01)."""
     site_servers: frozenset[str] = frozenset()
     """Entries that are site servers'."""
     next_window: datetime | None = None
@@ -37,12 +38,18 @@ ALONE = Surroundings()
 
 def surroundings(estate: Estate, gateway: Gateway, now: datetime) -> Surroundings:
     """Look at the estate around a gateway."""
-    others = [one for one in estate.gateways if one.name != gateway.name]
-    entries = [target for one in (gateway, *others) for target in topology.allow_list(estate, one)]
+    listed = {one.name: frozenset(map(str, topology.allow_list(estate, one))) for one in estate.gateways}
+    rotations = [policy.gateways for policy in estate.policies if policy.enabled and gateway.name in policy.gateways]
+    entries = [target for one in estate.gateways for target in topology.allow_list(estate, one)]
     declared = {f"{server.fqdn}:{topology.effective_web(estate, server).cem.port}" for server in estate.site_servers}
     opening = next_opening(estate.change_windows, now)
     return Surroundings(
-        elsewhere=frozenset(str(target) for one in others for target in topology.allow_list(estate, one)),
+        elsewhere=frozenset.intersection(
+            *(
+                frozenset().union(*(listed[name] for name in rotation if name != gateway.name))
+                for rotation in rotations or [tuple(listed)]
+            )
+        ),
         site_servers=frozenset(declared | {str(target) for target in entries if target.kind == "site_server"}),
         next_window=None if opening is None else opening[1],
     )
@@ -56,7 +63,22 @@ def cut_off_by_release(host: str, live: str | None, desired: str | None, around:
         yield f"{host}: agents whose policy names port {port} cannot connect until they have the new one (PO-01)"
     lost = allowed_targets(live) - allowed_targets(desired) - around.elsewhere - around.site_servers
     for target in sorted(lost):
-        yield f"{host}: no gateway leads agents to {target} any more (IG-02)"
+        yield f"{host}: no gateway that its agents know leads to {target} any more (IG-02, PO-01)"
+
+
+def cut_off_by_policies(gateway: str, earlier: Estate, estate: Estate) -> Iterator[str]:
+    """Yield a line for each policy that named this gateway when it was last applied, and names no gateway now.
+
+    A policy that is gone or disabled cuts nobody off: its agents keep the gateways that they know (PO-02).
+    """
+    now = {(policy.notification_server, policy.name): policy for policy in estate.policies if policy.enabled}
+    for policy in earlier.policies:
+        found = now.get((policy.notification_server, policy.name))
+        if policy.enabled and gateway in policy.gateways and found is not None and not found.gateways:
+            yield (
+                f"{gateway}: agents of the policy {policy.name} ({policy.notification_server}) have no gateway any "
+                "more: this was one of its last (PO-01)"
+            )
 
 
 def cut_off_by_trust(

@@ -140,3 +140,21 @@ def test_outside_the_change_windows_nothing_is_changed(bench: Bench) -> None:
     assert "outside the change windows" in text
     assert "cemops apply" in text
     assert (bench.live("gw1"), bench.live("gw2")) == live
+
+
+def test_the_last_gateway_of_a_policy_is_taken_away_only_when_the_loss_is_accepted(bench: Bench) -> None:
+    def empty(document: Document) -> None:
+        document["policies"][0]["gateways"] = []
+
+    bench.edit(empty)
+    limited = ("--limit", "gw1")
+    (host,) = bench.plan(*limited, "--format", "json").json["hosts"]
+    assert host["changes"] == []
+    assert "have no gateway any more" in host["cut_off"][0]
+    refused = bench.apply(*limited)
+    assert refused.code == 3, refused.everything
+    assert "--accept-lockout 1" in refused.err
+    assert bench.pyinfra("-y", "--limit", "gw1").code == 0  # it changes no host, and forgets nothing of it
+    assert bench.apply(*limited).code == 3
+    assert bench.apply(*limited, "--accept-lockout", "1").code == 0
+    assert bench.plan(*limited, "--format", "json").json["cut_off"] == []

@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from cemops.model.estate import Estate
 from cemops.model.topology import gateway
-from cemops.planning.lockout import ALONE, Surroundings, cut_off_by_release, cut_off_by_trust, surroundings
+from cemops.planning.lockout import (
+    ALONE,
+    Surroundings,
+    cut_off_by_policies,
+    cut_off_by_release,
+    cut_off_by_trust,
+    surroundings,
+)
 from cemops.planning.revocation import LiveTrust
 from tests.unit.planning.gateway_situations import certificate, crl, material
 from tests.unit.sample_estate import sample_data
@@ -83,3 +90,51 @@ def test_the_estate_says_what_other_gateways_list_and_which_servers_are_site_ser
     assert any(target.startswith("ps1.") for target in around.site_servers)
     assert not any(target.startswith("ns1.") for target in around.site_servers)
     assert around.next_window is None
+
+
+LAPTOPS: dict[str, object] = {"name": "Laptops", "notification_server": "ns1", "gateways": ["gw1"]}
+
+
+def with_policies(*policies: dict[str, object]) -> Estate:
+    return Estate.model_validate({**sample_data(), "policies": list(policies)})
+
+
+def test_agents_know_only_the_gateways_of_their_policies() -> None:
+    estate = with_policies(LAPTOPS, {**LAPTOPS, "name": "Others", "gateways": ["gw2"]})
+
+    around = surroundings(estate, gateway(estate, "gw1"), NOW)
+
+    assert around.elsewhere == frozenset()
+
+
+def test_what_the_other_gateways_of_only_one_of_its_policies_list_is_not_elsewhere_for_all_agents() -> None:
+    both = {**LAPTOPS, "name": "Both", "gateways": ["gw1", "gw2"]}
+    estate = with_policies(both)
+    shared = surroundings(estate, gateway(estate, "gw1"), NOW).elsewhere
+    mixed = with_policies(both, LAPTOPS)
+
+    assert any(target.startswith("ns1.") for target in shared)
+    assert surroundings(mixed, gateway(mixed, "gw1"), NOW).elsewhere == frozenset()
+
+
+def test_a_policy_that_loses_its_last_gateway_is_a_line() -> None:
+    (line,) = cut_off_by_policies("gw1", with_policies(LAPTOPS), with_policies({**LAPTOPS, "gateways": []}))
+
+    assert line.startswith("gw1: agents of the policy Laptops (ns1) have no gateway any more")
+
+
+def test_a_policy_that_has_another_gateway_now_is_no_line() -> None:
+    moved = with_policies({**LAPTOPS, "gateways": ["gw2"]})
+
+    assert list(cut_off_by_policies("gw1", with_policies(LAPTOPS), moved)) == []
+
+
+def test_a_policy_that_is_gone_or_disabled_cuts_nobody_off() -> None:
+    disabled = with_policies({**LAPTOPS, "gateways": [], "enabled": False})
+
+    assert list(cut_off_by_policies("gw1", with_policies(LAPTOPS), disabled)) == []
+    assert list(cut_off_by_policies("gw1", with_policies(LAPTOPS), with_policies())) == []
+
+
+def test_a_gateway_that_was_not_of_the_policy_is_not_named() -> None:
+    assert list(cut_off_by_policies("gw2", with_policies(LAPTOPS), with_policies({**LAPTOPS, "gateways": []}))) == []

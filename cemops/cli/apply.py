@@ -70,7 +70,9 @@ def apply(  # noqa: PLR0913 - one parameter an option
     ] = None,
     batch: Annotated[
         str,
-        typer.Option("--batch", metavar="N|N%", help="How many machines of a kind are begun together in a change window."),
+        typer.Option(
+            "--batch", metavar="N|N%", help="How many machines of a kind are begun together in a change window."
+        ),
     ] = "1",
     canary: Annotated[
         str | None, typer.Option("--canary", metavar="HOST", help="The machine that goes first, alone.")
@@ -124,10 +126,9 @@ def apply(  # noqa: PLR0913 - one parameter an option
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
         stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
-    halted = run.halted
-    if halted is not None:
-        _say_how_to_resume(halted, applied)
-    _show(made, applied, output, halted)
+    if run.halted is not None:
+        _say_how_to_resume(run.halted, applied)
+    _show(run, made, applied, output)
     raise typer.Exit(exit_code_of(run, made, applied))
 
 
@@ -198,8 +199,8 @@ def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
     return f"Applied: {', '.join(f'{number} {what}' for what, number in counts.items() if number)}."
 
 
-def _show(made: Plan, applied: tuple[AppliedHost, ...], output: str, halted: str | None) -> None:
+def _show(run: EstateRun, made: Plan, applied: tuple[AppliedHost, ...], output: str) -> None:
     if output == "json":
-        typer.echo(json.dumps({**applied_document(made, applied), "halted": halted}, indent=2))
+        typer.echo(json.dumps(applied_document(run, made, applied), indent=2))
     elif applied:
         typer.echo(_outcome(made, applied))

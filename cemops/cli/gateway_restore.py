@@ -87,7 +87,7 @@ def restore(  # noqa: PLR0913 - one parameter an option
         batches = [Batch("gateway", (host.host,)) for host in made.hosts if host.status is HostStatus.CHANGES]
         applied = apply_session(run, session, batches, say)
     if output == "json":
-        typer.echo(json.dumps(applied_document(made, applied), indent=2))
+        typer.echo(json.dumps(applied_document(run, made, applied), indent=2))
     elif applied and all(host.succeeded for host in applied):
         typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
     raise typer.Exit(exit_code_of(run, made, applied))

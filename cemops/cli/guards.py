@@ -30,13 +30,14 @@ def pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None, *, inste
     run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
 
 
-def applied_document(made: Plan, applied: Sequence[AppliedHost]) -> dict[str, Any]:
-    """Return the plan's JSON with what came of each host."""
+def applied_document(run: EstateRun, made: Plan, applied: Sequence[AppliedHost]) -> dict[str, Any]:
+    """Return the plan's JSON with what came of each host (`cemops schema apply`)."""
     document = plan_document(made)
     document["applied"] = [
         {"host": host.name, "result": "applied" if host.succeeded else "failed", "error": host.error}
         for host in applied
     ]
+    document["halted"] = run.halted
     return document
 
 

@@ -13,6 +13,7 @@ import pytest
 from cemops.pki.authorities import load_issuer
 from cemops.pki.crl import issue_crl
 from cemops.pki.folder import pki_folder
+from tests.functional.published_schema import fitting
 from tests.functional.transaction.bench import KILLED, Bench, Document, Said, wait_until
 from tests.functional.transaction.burning import NS1, backups, burn, sentences
 from tests.functional.transaction.test_transaction_guards import write_pfx
@@ -94,8 +95,9 @@ def test_certificates_alone_come_back_with_todays_configuration(bench: Bench) ->
     new = bench.list_new_name("gw1")
     with lost(bench.lab.folder / "pki" / "gateways"):
         burn(bench, "gw1")
-        said = restored(bench, "--parts", "certificates")
+        said = restored(bench, "--parts", "certificates", "--format", "json")
         assert said.code == 0, said.everything
+        assert fitting("apply", said.out)["applied"] == [{"host": "gw1", "result": "applied", "error": None}]
         assert agent.connect(NS1).opened
         assert bench.opens("gw1", new)
         assert bench.plan("--limit", "gw1").code == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from cemops.lab.windows.iis_model import Iis
 from cemops.lab.windows.machine_file import load_machine, save_machine
 from cemops.lab.windows.machine_model import Machine
 from cemops.lab.windows.wsman_behaviour import Behaviour
+from tests.functional.published_schema import fitting
 from tests.functional.windows.windows_site import CEM_PORT, WindowsSite
 
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ def test_a_site_that_vanishes_under_the_apply_fails_the_action_that_needs_it(sit
     stdout, stderr = running.communicate(timeout=SECONDS)
 
     assert running.returncode == 1, stdout + stderr
-    (applied,) = json.loads(stdout)["applied"]
+    (applied,) = fitting("apply", stdout)["applied"]
     assert applied["host"] == "ps1"
     assert "there is no site 'Default Web Site'" in applied["error"]
     assert "iis.binding_add (" in applied["error"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from pyinfra.api.exceptions import FactProcessError
 
 from cemops.execution.gateway_fact import GatewayState
+from cemops.execution.gateway_kind import GatewayKind
 from cemops.execution.gateway_state import GatewayStateError, parse_gateway_state
+from cemops.model.host_lock import LIFETIME, HostLock
 from cemops.model.observed import ObservedGateway
 
 CASES = Path("tests/cases/gateway-state")
@@ -156,3 +160,30 @@ def test_a_changed_byte_gives_a_state_or_our_error_and_nothing_else(place: int, 
         parse_gateway_state(garbled.decode("utf-8", "replace").split("\n"))
     except GatewayStateError:
         return
+
+
+def locked(text: str) -> list[str]:
+    *lines, end = lines_of("applied")
+    return [*lines, f"lock-token\t{'a' * 32}", f"lock\t{base64.b64encode(text.encode()).decode()}", end]
+
+
+def test_who_holds_the_lock_is_read_and_not_in_the_digest() -> None:
+    found = parse_gateway_state(
+        locked("store s1\nowner Zoë X on ops (process 5)\nsince 1700000000\nexpires 1700001800\n")
+    )
+    since = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert found.lock == HostLock("a" * 32, "s1", "Zoë X on ops (process 5)", since, since + LIFETIME)
+    assert GatewayKind().digest(found) == GatewayKind().digest(parse_gateway_state(lines_of("applied")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "store s1\nowner x\nsince 17",
+        "store s\nowner o\nsince 1\nexpires soon\n",
+        "store s\nowner o\nsince 1\nexpires 99999999999999\n",
+    ],
+)
+def test_a_lock_that_was_not_written_whole_is_none(text: str) -> None:
+    assert parse_gateway_state(locked(text)).lock is None

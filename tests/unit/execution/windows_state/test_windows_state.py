@@ -23,6 +23,7 @@ from cemops.execution.windows_state.request import (
     state_request,
 )
 from cemops.execution.windows_state.state import parse_state
+from cemops.model.host_lock import LIFETIME, HostLock
 from cemops.model.windows_observed import ObservedFileContent, ObservedWindows, WindowsService
 from tests.unit.execution.windows_state.windows_cases import CASES, OBSERVED_AT, observed, state_data
 
@@ -49,6 +50,17 @@ def test_times_are_aware_and_in_utc() -> None:
     assert machine.clock == datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)
     assert (machine.dead_men[0].due - machine.clock).total_seconds() == 60
     assert machine.observer_clock == OBSERVED_AT
+
+
+def test_who_holds_the_lock_is_read() -> None:
+    data = state_data("notification-server")
+    assert parse_state(data, None).lock is None, "a record of before there were locks"
+    assert parse_state({**data, "lock": None}, None).lock is None
+    told = {"token": "a", "store": "s", "owner": "bob", "since_ms": 1_700_000_000_000, "expires_ms": 1_700_001_800_000}
+    since = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert parse_state({**data, "lock": told}, None).lock == HostLock("a", "s", "bob", since, since + LIFETIME)
+    with pytest.raises(WindowsStateError, match=r"lock\.owner is not a text"):
+        parse_state({**data, "lock": {**told, "owner": 5}}, None)
 
 
 def test_machine_services_names_and_accounts_are_read() -> None:

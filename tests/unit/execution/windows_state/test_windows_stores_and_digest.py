@@ -39,9 +39,10 @@ def test_a_huge_certificate_is_a_sentence() -> None:
     assert [s for s in machine.unreadable if "larger than 65536 bytes" in s]
 
 
-def test_the_digest_does_not_see_clocks_process_ids_or_orders() -> None:
+def test_the_digest_does_not_see_clocks_process_ids_orders_or_locks() -> None:
     data = state_data("notification-server")
     before = windows_observation_digest(parse_state(data, OBSERVED_AT))
+    data["lock"] = {"token": "a", "store": "s", "owner": "bob", "since_ms": 1, "expires_ms": 2}
     data["time_ms"] += 5000
     data["services"]["W3SVC"]["pid"] = 77
     rules = data["registry"][3]["tree"]

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import delete, func, insert, select, update
 
+from cemops.errors import StoreError
 from cemops.planning.saved_plan import text_digest
 from cemops.store.baselines import baselines, keep_baselines
 from cemops.store.database import Database
@@ -16,6 +17,7 @@ from cemops.store.migrating import VERSIONS, version_of
 from cemops.store.records import Store
 from cemops.store.tables import AUDIT, BASELINES, ESTATE_TEXTS
 from cemops.store.verifying import verify
+from tests.functional.store.postgresql_server import PASSWORD, Server
 from tests.functional.store.store_worker import ESTATE, location_of, store_at
 
 pytestmark = pytest.mark.slow
@@ -137,3 +139,16 @@ def test_looking_makes_nothing_and_a_store_of_an_older_cemops_is_brought_up_to_d
     keep_baselines(store, OLD, BOTH, BOTH)
     assert Database(location, make=False).is_current
     assert problems_of(store) == ()
+
+
+def test_an_account_that_may_only_read_sees_what_hosts_were_brought_to(postgresql: Server) -> None:
+    name = postgresql.new_database()
+    keep_baselines(store_at(postgresql.url(name)), OLD, BOTH, BOTH)
+    postgresql.run(f"CREATE ROLE looker LOGIN PASSWORD '{PASSWORD}'", name)
+    postgresql.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker", name)
+    looking = Database(location_of(postgresql.url(name).replace("//cemops:", "//looker:")), make=False)
+    assert looking.is_current
+    with looking.reading() as connection:
+        assert baselines(connection, ESTATE).hosts.keys() == set(BOTH)
+    with pytest.raises(StoreError, match="gives this user too few rights"), looking.writing() as connection:
+        connection.execute(delete(BASELINES))

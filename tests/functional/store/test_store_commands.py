@@ -44,11 +44,17 @@ class Desk:
     gateway: socket.socket
     url: str | None
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "cemops", *words],
             cwd=ROOT,
-            env={**os.environ, "CEMOPS_ESTATE": str(self.estate), "STORE": self.url or "", "PKI_PASSPHRASE": "x"},
+            env={
+                **os.environ,
+                "CEMOPS_ESTATE": str(self.estate),
+                "STORE": self.url or "",
+                "PKI_PASSPHRASE": "x",
+                **variables,
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -219,7 +225,7 @@ def test_a_lock_whose_process_is_gone_is_removed_where_that_can_be_seen(
     assert (desk.store.current_lock() is None) == (code == 0)
 
 
-def planned(desk: Desk) -> str:
+def planned(desk: Desk, **variables: str) -> str:
     """What a plan with changes says beside it; from a record, so that nobody is dialled."""
     fresh = (ROOT / "tests/cases/gateway-state/fresh.txt").read_text("utf-8").splitlines()
     names = ("ns1.corp.example", "smp.corp.example", "ps1.corp.example", "ps2.corp.example")
@@ -227,7 +233,7 @@ def planned(desk: Desk) -> str:
     estate = Estate.model_validate(yaml.safe_load(desk.estate.read_text("utf-8")))
     record = desk.estate.parent / "record.json"
     record.write_text(json.dumps(record_document(estate, datetime.now(UTC), {"gw1": lines}, {})), "utf-8")
-    done = desk.run("plan", "--observed", str(record), "--detailed-exitcode", "--brief")
+    done = desk.run("plan", "--observed", str(record), "--detailed-exitcode", "--brief", **variables)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stderr
 
@@ -242,7 +248,11 @@ def test_a_plan_with_changes_says_whose_lock_an_apply_would_meet(shared_desk: De
 
 
 def test_a_plan_beside_a_stale_lock_says_what_to_do_and_makes_no_store(desk: Desk) -> None:
-    assert "locked" not in planned(desk)
+    imported = planned(desk, PYTHONPROFILEIMPORTTIME="1")
+    assert "cemops.execution.baseline_folder" in imported
+    assert "sqlalchemy" not in imported
+    assert "sqlite3" not in imported
+    assert "locked" not in imported
     assert not (desk.estate.parent / ".cemops").exists()
     store = desk.store
     store.operator = replace(store.operator, process=store.operator.process + "1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -146,6 +148,39 @@ def test_an_apply_that_is_asked_twice_ends_at_once_with_its_record_finished_and_
     apply = last_apply(bench)
     assert apply["result"] == "interrupted", apply
     assert results(apply) <= {("gw1", "interrupted")}
+    assert bench.apply("--limit", "gw1").code == 0
+
+
+def test_an_operator_who_interrupts_the_question_changes_nothing_and_leaves_no_lock(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    live = bench.live("gw1")
+    keyboard, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cemops", "apply", "--limit", "gw1"],
+        cwd=Path(__file__).parents[3],
+        env=bench.lab.environment,
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            heard = ""
+            while "Apply these changes?" not in heard:
+                character = process.stdout.read(1)
+                assert character, heard
+                heard += character
+            process.send_signal(signal.SIGINT)
+            heard += process.communicate(timeout=COMMAND_SECONDS)[0]
+        finally:
+            process.kill()
+            os.close(keyboard)
+            os.close(terminal)
+    assert process.returncode == 130, heard
+    assert "interrupted" in heard
+    assert bench.live("gw1") == live
     assert bench.apply("--limit", "gw1").code == 0
 
 

@@ -37,7 +37,9 @@ class HostLocks:
     def __init__(self, run: EstateRun) -> None:
         self._run = run
         self._held: dict[str, str] = {}
-        """Tokens by host."""
+        """Tokens by host, from before the host is asked: an answer that is lost may have been a yes."""
+        self._sure: set[str] = set()
+        """Hosts that have said so."""
 
     def take(self, host: Host) -> None:
         """Lock a host and observe it anew; nothing where it is locked by this run. The estate's lock must be held.
@@ -51,14 +53,16 @@ class HostLocks:
         store, owner = run.recorder.holder()
         wanted = LockRequest(secrets.token_hex(_TOKEN_BYTES), store, owner)
         run.observations.pop(host.name, None)
+        self._held[host.name] = wanted.token
         seen = run.kind(host.name).lock(run, host, wanted)
         run.observations[host.name] = seen
         found: HostLock | None = seen.observed.lock
-        if found is not None and found.token != wanted.token and found.holds(seen.observed.clock, store):
-            raise HostLockedError(host.name, found)
         if found is None or found.token != wanted.token:
+            del self._held[host.name]
+            if found is not None and found.holds(seen.observed.clock, store):
+                raise HostLockedError(host.name, found)
             raise HostError(host.name, "its lock could not be taken, and it was left alone: run apply again")
-        self._held[host.name] = wanted.token
+        self._sure.add(host.name)
         left = None if before is None else before.observed.lock
         if left is not None:
             run.say(host.name, f"the lock that {left.owner} left there was taken over")
@@ -70,13 +74,15 @@ class HostLocks:
     def removed(self, host: Host) -> None:
         """Take note that the host's lock was removed."""
         self._held.pop(host.name, None)
+        self._sure.discard(host.name)
 
     def release(self, host: Host, error: Exception | None = None) -> None:
         """Remove the lock that this run holds on a host, if any; one that cannot be removed is told, and expires.
 
         ``error`` is what the host failed with: one that is out of reach is not asked again.
         """
-        token = self._held.pop(host.name, None)
+        token, is_sure = self._held.get(host.name), host.name in self._sure
+        self.removed(host)
         if token is None:
             return
         reason = "it is out of reach"
@@ -87,6 +93,8 @@ class HostLocks:
                 reason = str(trouble)
             else:
                 return
+        if not is_sure:
+            return  # it failed before anybody heard of a lock
         self._run.say(
             host.name,
             f"its lock could not be removed ({reason}): it keeps out who works with another store, until it expires",

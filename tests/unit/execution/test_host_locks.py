@@ -1,0 +1,118 @@
+"""The locks that a run holds on hosts: taken once, removed whatever came of the host, told where that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from cemops.errors import CemopsError, HostError
+from cemops.execution.host_locks import HostLockedError, HostLocks
+from cemops.execution.machine_kind import Observation
+from cemops.model.host_lock import LIFETIME, HostLock, LockRequest
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+GW1 = cast("Any", SimpleNamespace(name="gw1"))
+
+
+@dataclass
+class FakeRun:
+    """A run over one host, which is its own kind of machine."""
+
+    lock_there: HostLock | None = None
+    failure: CemopsError | None = None
+    """What locking fails with, after the host has done it."""
+    unlock_failure: CemopsError | None = None
+    observations: dict[str, Observation] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    locked: int = 0
+
+    @property
+    def recorder(self) -> Any:
+        return SimpleNamespace(holder=lambda: ("mine", "alice on ops1 (process 5)"))
+
+    def kind(self, _name: str) -> Any:
+        return SimpleNamespace(lock=self._lock, unlock=self._unlock)
+
+    def say(self, _host: str, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def _lock(self, _run: object, _host: object, wanted: LockRequest) -> Observation:
+        self.locked += 1
+        if self.lock_there is None or not self.lock_there.holds(NOW, wanted.store):
+            self.lock_there = HostLock(wanted.token, wanted.store, wanted.owner, NOW, NOW + LIFETIME)
+        if self.failure is not None:
+            raise self.failure
+        return Observation(SimpleNamespace(lock=self.lock_there, clock=NOW), None, 0.0, 1)
+
+    def _unlock(self, _run: object, _host: object, token: str) -> None:
+        if self.unlock_failure is not None:
+            raise self.unlock_failure
+        if self.lock_there is not None and self.lock_there.token == token:
+            self.lock_there = None
+
+
+def locks_of(run: FakeRun) -> HostLocks:
+    return HostLocks(cast("Any", run))
+
+
+def bobs() -> HostLock:
+    return HostLock("b", "theirs", "bob on ops2 (process 7)", NOW, NOW + LIFETIME)
+
+
+def test_a_lock_is_taken_once_and_removed_once() -> None:
+    run = FakeRun()
+    locks = locks_of(run)
+    locks.take(GW1)
+    locks.take(GW1)
+    assert (run.locked, run.lock_there is not None, "gw1" in run.observations) == (1, True, True)
+    locks.release(GW1)
+    locks.release(GW1)
+    assert (run.lock_there, run.said) == (None, [])
+
+
+def test_somebody_elses_lock_is_named_and_never_removed() -> None:
+    run = FakeRun(bobs())
+    locks = locks_of(run)
+    with pytest.raises(HostLockedError, match=r"^gw1: locked by bob on ops2 .*, with another store than this one's"):
+        locks.take(GW1)
+    locks.release(GW1, HostError("gw1", "whatever"))
+    assert run.lock_there == bobs()
+
+
+def test_a_lock_is_removed_where_the_answer_to_taking_it_was_lost() -> None:
+    run = FakeRun(failure=HostError("gw1", "the answer was cut off"))
+    locks = locks_of(run)
+    with pytest.raises(HostError, match="cut off"):
+        locks.take(GW1)
+    locks.release(GW1, run.failure)
+    assert (run.lock_there, run.said) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("failed", "trouble", "reason"),
+    [
+        (None, HostError("gw1", "the disk fails"), "the disk fails"),
+        (HostError("gw1", "gone", unreachable=True), None, "it is out of reach"),
+    ],
+)
+def test_a_lock_that_cannot_be_removed_is_told(
+    failed: HostError | None, trouble: HostError | None, reason: str
+) -> None:
+    run = FakeRun(unlock_failure=trouble)
+    locks = locks_of(run)
+    locks.take(GW1)
+    locks.release(GW1, failed)
+    assert run.said == [
+        f"its lock could not be removed ({reason}): it keeps out who works with another store, until it expires"
+    ]
+
+
+def test_a_lock_that_was_left_is_told_when_it_is_taken_over() -> None:
+    left = HostLock("b", "mine", "alice on ops1 (process 4)", NOW, NOW + LIFETIME)
+    run = FakeRun(left, observations={"gw1": Observation(SimpleNamespace(lock=left), None, 0.0, 1)})
+    locks_of(run).take(GW1)
+    assert run.said == ["the lock that alice on ops1 (process 4) left there was taken over"]

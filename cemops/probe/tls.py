@@ -6,6 +6,7 @@ No socket is handed to the ssl module, so gevent's monkey patching does not matt
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cemops.errors import PkiError
@@ -25,8 +26,12 @@ _HANDSHAKE_KEPT = 262144
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
+@lru_cache(maxsize=8)  # a probe asks some forty questions a gateway as three agents, and loading a key takes 3 ms
 def outer_context(credential: KeyedCertificate | None, version: str | None = None) -> ssl.SSLContext:
-    """For the gateway: no CA is asked, the thumbprint is the trust (C-01); ``version``: that one alone."""
+    """For the gateway: no CA is asked, the thumbprint is the trust (C-01); ``version``: that one alone.
+
+    Shared by those who ask for the same: nothing but TLS sessions that are given to it passes from one to the next.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -13,22 +13,19 @@ import os
 import sys
 import traceback
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 from gevent import monkey
 
-from cemops.cli.main import COMMANDS  # patches the process as the command itself does
-from cemops.cli.main import main as cemops
+import cemops
+from cemops.cli.main import main as cemops_main  # patches the process as the command itself does
+from cemops.pki import sealed_file
+from cemops.rendering import environment
 from tests.functional.transaction.faults import install
 
-LATER = (
-    *(f"cemops.cli.{name}" for name in COMMANDS),
-    "cemops.execution.estate_store",
-    "cemops.execution.ssh_connector",
-    "cemops.execution.winrm_connector",
-    "sqlalchemy.dialects.sqlite",
-)
-"""What a command imports when it needs it."""
+WEAK_SCRYPT = {"n": 2**4, "r": 8, "p": 1}
+"""Before each gateway's change cemops makes a backup, whose key takes half a second to derive; in all forks alike."""
 _fork = monkey.get_original("os", "fork")
 _waitpid = monkey.get_original("os", "waitpid")
 
@@ -46,16 +43,26 @@ def _become(request: dict[str, Any]) -> None:
         install(request["fault"])
     sys.argv = ["cemops", *request["arguments"]]
     try:
-        cemops()
+        cemops_main()
     except SystemExit as ended:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(int(ended.code or 0))
 
 
+def _prepare() -> None:
+    """Do once what each command would do again: import what it needs, compile the templates."""
+    for module in walk_packages(cemops.__path__, "cemops."):
+        if not module.name.startswith(("cemops.store.migrations.", "cemops.__main__")):
+            import_module(module.name)
+    import_module("sqlalchemy.dialects.sqlite")
+    for name in ("gateway/httpd.conf.j2", "gateway/cemops-gateway.service.j2"):
+        environment._environment().get_template(name)
+    vars(sealed_file)["_SCRYPT"] = WEAK_SCRYPT
+
+
 def main() -> None:
-    for module in LATER:
-        import_module(module)
+    _prepare()
     gc.freeze()  # looking for garbage would make every fork copy what they share
     for line in sys.stdin:
         pid = _fork()

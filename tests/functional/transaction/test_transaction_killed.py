@@ -12,6 +12,7 @@ from tests.functional.transaction.faults import kill_tree
 pytestmark = pytest.mark.slow
 
 BEFORE_SWITCH = (
+    {"at": "before:stage"},  # locked, and nothing more
     {"at": "half:stage"},
     {"at": "before:rehearse"},
     {"at": "line:rehearse", "text": "until shown="},
@@ -77,9 +78,14 @@ def test_killed_from_the_switch_on_the_old_configuration_comes_back_by_itself(
     assert bench.opens("gw1", new)
 
 
-def test_killed_while_it_confirms_the_checked_configuration_stays(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [{"at": "after:check_and_confirm"}, {"at": "line:unlock", "text": 'rm -f "$state/lock/$1"'}],
+    ids=name_of,
+)
+def test_killed_after_it_confirmed_the_checked_configuration_stays(bench: Bench, fault: dict[str, object]) -> None:
     new = bench.list_new_name("gw1")
-    killed(bench, {"at": "after:check_and_confirm"})
+    killed(bench, fault)
     assert bench.opens("gw1", new)
     assert not bench.pending("gw1")
     assert bench.plan("--limit", "gw1").code == 0

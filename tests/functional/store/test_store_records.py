@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
@@ -15,8 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, insert, select, text, update
 
 from cemops.errors import RefusedError
+from cemops.store.host_unlocks import note_host_unlocked
 from cemops.store.migrating import VERSION_TABLE, VERSIONS
-from cemops.store.reading import latest_applies
+from cemops.store.reading import identity_of, latest_applies
 from cemops.store.records import ApplyStart, ChangeStart, PlanRecord, Result, Store
 from cemops.store.tables import APPLIES, AUDIT, AUDIT_HEAD, CHANGES, LOCKS, METADATA, PLANS
 from cemops.store.verifying import verify
@@ -206,4 +208,29 @@ def test_a_clock_that_goes_back_changes_neither_order_nor_trail(
     assert [change.seconds for change in found[0].changes] == [1.25, 0.5]
     assert store.durations() == {"gw1": 1.25}
     assert store.applied(PLAN.id) == f"{found[1].started} by {store.operator.who}"
+    assert problems_of(store) == ()
+
+
+def test_what_a_store_is_known_by_on_hosts_is_its_own_and_stays(store_url: str, tmp_path: Path) -> None:
+    def identities(store: Store) -> tuple[str | None, ...]:
+        with store.database.reading() as connection:
+            return tuple(identity_of(connection, estate) for estate in ("northwind", "contoso"))
+
+    store, other = store_at(store_url), store_at(f"sqlite:///{tmp_path / 'other.db'}")
+    assert identities(store) == (None, None)
+    for one in (store, other):
+        one.lock("cemops apply")
+    first = identities(store)
+    store.end(store.begin(START), interrupted=False)
+    assert identities(store) == first == identities(store_at(store_url))
+    assert len({*first, *identities(other)}) == 4
+
+
+def test_a_lock_that_was_removed_from_a_host_is_in_the_trail(store_url: str) -> None:
+    store = store_at(store_url)
+    note_host_unlocked(store, "gw1", "bob on elsewhere\0 (process 7)")
+    with store.database.reading() as connection:
+        row = connection.execute(select(AUDIT.c.event, AUDIT.c.data)).one()
+    assert row.event == "host lock removed"
+    assert json.loads(row.data)["values"] == {"lock": "bob on elsewhere (process 7)"}
     assert problems_of(store) == ()

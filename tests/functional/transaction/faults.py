@@ -199,11 +199,11 @@ def _spoil_configuration(fault: Fault) -> None:
     def spoilt(inputs: HttpdInputs) -> str:
         if not _meant(fault, inputs.fqdn.partition(".")[0]):
             return render(inputs)
-        text = render(inputs) + fault.get("conf", "")
+        text: str = render(inputs) + fault.get("conf", "")
         if inputs.log_dir:
             return text  # the rehearsal
         before, end, after = text.partition("</VirtualHost>")
-        return before + fault.get("live_host", "") + end + after + fault.get("live_conf", "")
+        return f"{before}{fault.get('live_host', '')}{end}{after}{fault.get('live_conf', '')}"
 
     vars(gateway_desired)["render_httpd_conf"] = spoilt
 

@@ -49,8 +49,10 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
     A resource that was changed by hand has drifted though the estate of now asks for something else of it: that waits
     to be applied. One that is as the estate of now declares it has not. None: there is no apply to compare with.
     """
-    if plan.error is not None or not plan.managed or plan.status is HostStatus.IN_SYNC:
+    if plan.error is not None or not plan.managed:
         return plan
+    if plan.status is HostStatus.IN_SYNC:
+        return replace(plan, cut_off=(), refusals=())
     unknown = PlanWarning(
         NO_BASELINE, "no apply of this host is known here: what drifted cannot be told from what was never applied"
     )

@@ -92,6 +92,8 @@ def test_a_text_that_somebody_edited_is_not_believed(tmp_path: Path) -> None:
     applied_in(context)[0].remember(["gw1"])
     (name,) = remembered_files(context.folder)
     file = context.folder / ".cemops/applied" / name
+    context = context_in(tmp_path / "a", "folder", {"gateways.0.listen.port": 8443})  # changed since
+    assert applied_in(context)[0].context_of("gw1") is not None
     file.write_text(file.read_text("utf-8").replace("gw1.example", "gw9.example"), "utf-8")
     assert applied_in(context)[0].context_of("gw1") is None
     (file.parent / "hosts.json").write_text('{"gw1": "sha256:../../estate"}', "utf-8")

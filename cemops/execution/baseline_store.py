@@ -1,7 +1,7 @@
 """Baselines in the store that ``change.store`` names: for operators and runners who share one.
 
-Opened and closed for each question: a plan asks once, an apply tells once a host. SQLAlchemy is imported then, so that
-a plan that finds nothing to change starts without it.
+Opened and closed for each question: a plan asks once, an apply tells once a host. SQLAlchemy is imported then, and not
+where no store is declared.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ COMMANDS = (
 )
 """Modules of this package, in the order of the help."""
 _INTERRUPTED_SENTENCE = (
-    "interrupted. A gateway that was switched and not yet confirmed goes back by itself after confirm_seconds; "
+    "interrupted. A gateway that was switched and not yet confirmed goes back by itself; "
     "look with `cemops plan`, and go on with `cemops apply`"
 )
 

@@ -46,6 +46,8 @@ class OutsideLook:
     only_new: bool = False
     gate: HealthGate | None = None
     """Asked where the look itself finds nothing."""
+    hold: Callable[[int], None] = lambda _: None
+    """Makes a change wait so many seconds from now for its confirmation; raises HostError where it waits no more."""
     known: frozenset[str] = frozenset()
     targets: tuple[str, ...] = ()
     """What must be reachable; empty: any of what the gateway lists."""
@@ -67,17 +69,16 @@ class OutsideLook:
         """Return what speaks against the gateway; whatever goes wrong here speaks against it."""
         try:
             faults = tuple(fault for fault in self._tried() if fault not in self.known)
+            return faults or self._gate_faults()
         except (CemopsError, OSError) as error:
             return (f"the check from outside failed: {error}",)
-        if faults:
-            return faults
-        for reason in self.view.missing:
-            self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
-        return self._gate_faults()
 
     def _gate_faults(self) -> tuple[str, ...]:
+        for reason in self.view.missing:
+            self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
         if self.gate is None:
             return ()
+        self.hold(self.gate.seconds(self.gateway.name))
         return tuple(f"health gate: {fault}" for fault in self.gate.faults(self.gateway.name, self.expected()))
 
     def _tried(self) -> tuple[str, ...]:

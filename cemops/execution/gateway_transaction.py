@@ -62,6 +62,7 @@ class GatewayTransaction:
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     serving: bool = False
     """From the switch on: a failure then means that what was changed served for a moment."""
+    _switched: bool = False
     _logged: int | None = None
     """Size of the error log when the switch began."""
 
@@ -140,20 +141,20 @@ class GatewayTransaction:
 
     def switch(self) -> None:
         """Start the dead-man timer, move ``current`` and bring it into service: one remote command."""
-        asking = 0 if self.gate is None else self.gate.seconds(self.host.name)
         lines = self.host.run(
             "switch",
             [
                 self.token,
                 self.observed.current or "",
                 self._release().name,
-                self.host.gateway.confirm_seconds + asking,
+                self.host.gateway.confirm_seconds,
                 self._mode,
                 sizing_text(self.desired.sizing),
                 self.observed.service.started_with or sizing_text(self.desired.sizing),
             ],
             seconds=STAGE_SECONDS,
         )
+        self._switched = True
         self._logged = next((int(line.split("\t")[1]) for line in lines if line.startswith("logged\t")), None)
 
     def check_and_confirm(self) -> None:
@@ -187,7 +188,13 @@ class GatewayTransaction:
     @cached_property
     def _look(self) -> OutsideLook:
         return OutsideLook(
-            self.context, self.host.gateway, self._thumbprint, self._is_served, self.report, gate=self.gate
+            self.context,
+            self.host.gateway,
+            self._thumbprint,
+            self._is_served,
+            self.report,
+            gate=self.gate,
+            hold=self._hold,
         )
 
     @property
@@ -248,6 +255,11 @@ class GatewayTransaction:
             if not target.opened:
                 self.report(f"{target.target} did not answer through the rehearsal: {target.detail}")
         self._look.targets = tuple(target.target for target in result.targets if target.opened)
+
+    def _hold(self, seconds: int) -> None:
+        """Let the switch wait longer for its confirmation: the health gate takes its time."""
+        if self._switched:
+            self.host.run("hold", [self.token, seconds], seconds=STAGE_SECONDS)
 
     def _look_for_refused(self) -> None:
         """Fail where agents that got in before are refused since the switch; what came of it else is told."""

@@ -108,10 +108,14 @@ do_deadman() { # TOKEN SECONDS SWITCH-PID: goes back SECONDS after the switch se
         tries=$((tries + 1))
         sleep 1
     done
-    left=0
-    [ -r "$state/served" ] && read -r served until <"$state/served" && [ "$served" = "$1" ] && left=$((until - $(now)))
-    [ $left -gt "$2" ] && left=$2 # somebody set the clock back
-    [ $left -gt 0 ] && sleep "$left"
+    slept=0
+    while [ -r "$state/served" ] && read -r served until longer <"$state/served" && [ "$served" = "$1" ]; do
+        left=$((until - $(now))) most=$(($2 + ${longer:-0} - slept))
+        [ $left -gt $most ] && left=$most # somebody set the clock back
+        [ $left -gt 0 ] || break
+        sleep "$left"
+        slept=$((slept + left))
+    done
     while :; do
         claim "$1"
         case $? in
@@ -167,6 +171,12 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
     fi
     write "$state/served" "$1 $(($(now) + $4))"
     printf 'logged\t%s\n' "$logged"
+}
+
+do_hold() { # TOKEN SECONDS: the switch waits for its confirmation so long from now on
+    waiting_switch
+    [ -n "$waiting" ] && [ "$(field "$waiting" token)" = "$1" ] || failed "the switch was reverted before it could be looked at; run apply again"
+    write "$state/served" "$1 $(($(now) + $2)) $2"
 }
 
 do_confirm() { # TOKEN KEEP

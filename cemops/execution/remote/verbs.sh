@@ -8,6 +8,7 @@ case $verb in
     rehearse) do_rehearse "$@" ;;
     end-rehearsal) do_end_rehearsal ;;
     switch) do_switch "$@" ;;
+    hold) do_hold "$@" ;;
     confirm) do_confirm "$@" ;;
     revert) do_revert "$@" ;;
     serve) do_serve "$@" ;;

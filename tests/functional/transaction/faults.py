@@ -122,6 +122,8 @@ def _shorten_timer(seconds: int) -> None:
     def run(self: GatewayHost, verb: str, arguments: list[Any], **keywords: Any) -> tuple[str, ...]:
         if verb == "switch":
             arguments = [*arguments[:3], seconds, *arguments[4:]]
+        if verb == "hold":
+            arguments = [arguments[0], seconds]
         return original(self, verb, arguments, **keywords)
 
     setattr(GatewayHost, "run", run)  # noqa: B010 - mypy allows no assignment to a method
@@ -199,7 +201,7 @@ def _spoil_configuration(fault: Fault) -> None:
     def spoilt(inputs: HttpdInputs) -> str:
         if not _meant(fault, inputs.fqdn.partition(".")[0]):
             return render(inputs)
-        text: str = render(inputs) + fault.get("conf", "")
+        text = f"{render(inputs)}{fault.get('conf', '')}"
         if inputs.log_dir:
             return text  # the rehearsal
         before, end, after = text.partition("</VirtualHost>")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.functional.transaction.bench import Bench, wait_until
+from tests.functional.transaction.bench import KILLED, Bench, wait_until
 from tests.functional.transaction.faults import OPEN_PROXY, Fault
 
 pytestmark = pytest.mark.slow
@@ -135,3 +135,13 @@ def test_a_gateway_that_cannot_be_dialled_from_outside_is_not_touched(bench: Ben
     assert "127.0.0.9" in said.err
     assert "nothing was touched" in said.err
     assert bench.live("gw1") == live
+
+
+def test_a_switch_that_is_held_for_the_health_gate_goes_back_by_itself_when_nobody_comes_back(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    live = bench.live("gw1")
+    killed = bench.apply("--limit", "gw1", fault={"at": "line:refused", "text": "before=$1", "do": ["die"]})
+    assert killed.code == KILLED
+    assert bench.pending("gw1")
+    assert wait_until(lambda: bench.live("gw1") == live and not bench.pending("gw1"))
+    assert bench.serves("gw1")

@@ -56,12 +56,12 @@ def test_the_plan_says_how_many_remote_commands_it_took(bench: Bench) -> None:
     assert [host["changes"] for host in planned.json["hosts"]] == [[], []]
 
 
-def test_an_apply_takes_nine_remote_commands(bench: Bench) -> None:
+def test_an_apply_takes_ten_remote_commands(bench: Bench) -> None:
     bench.list_new_name("gw1")
     with counted(bench, "gw1") as commands:
         assert bench.apply("--limit", "gw1").code == 0
-        # observe; lock and observe; back up, stage, rehearse, switch, look for refused handshakes, confirm; unlock
-        assert commands() <= 9
+        # observe; lock and observe; back up, stage, rehearse, switch, hold, look for refused handshakes, confirm; unlock
+        assert commands() <= 10
 
 
 def test_stock_pyinfra_applies_in_the_order_of_the_estate(bench: Bench) -> None:

@@ -91,6 +91,8 @@ def test_a_text_that_somebody_edited_is_not_believed(tmp_path: Path) -> None:
     context = context_in(tmp_path / "a", "folder")
     applied_in(context)[0].remember(["gw1"])
     (name,) = remembered_files(context.folder)
+    context = context_in(tmp_path / "a", "folder", {"gateways.0.listen.port": 8443})
+    assert applied_in(context)[0].context_of("gw1") is not None
     file = context.folder / ".cemops/applied" / name
     context = context_in(tmp_path / "a", "folder", {"gateways.0.listen.port": 8443})  # changed since
     assert applied_in(context)[0].context_of("gw1") is not None

@@ -32,8 +32,8 @@ class Gate(HealthGate):
         return self.found
 
 
-def looking(folder: Path, patch: pytest.MonkeyPatch, *seen: str) -> tuple[OutsideLook, Gate]:
-    """A look that sees these faults each time, and its gate."""
+def looking(folder: Path, patch: pytest.MonkeyPatch, *seen: str) -> tuple[OutsideLook, Gate, list[int]]:
+    """A look that sees these faults each time, its gate, and how long changes were held."""
     file = folder / "estate.yaml"
     file.write_text(yaml.safe_dump(sample_data()), "utf-8")
     context = EstateContext.of(read_estate(file))
@@ -46,28 +46,31 @@ def looking(folder: Path, patch: pytest.MonkeyPatch, *seen: str) -> tuple[Outsid
     patch.setattr("cemops.execution.gateway_look.CHECK_PAUSE_SECONDS", 0.0)
     gate = Gate(context, datetime.now(UTC), lambda _: None)
     gateway = topology.gateway(context.estate, "gw1")
-    return OutsideLook(context, gateway, lambda: THUMBPRINT, lambda: True, lambda _: None, gate=gate), gate
+    held: list[int] = []
+    found = OutsideLook(context, gateway, lambda: THUMBPRINT, lambda: True, lambda _: None, gate=gate, hold=held.append)
+    return found, gate, held
 
 
 def test_what_the_gate_finds_speaks_against_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look, gate = looking(tmp_path, monkeypatch)
+    look, gate, held = looking(tmp_path, monkeypatch)
     gate.found = ("gateway.deny.unlisted_host ns1: let in",)
 
     assert look.after() == ("health gate: gateway.deny.unlisted_host ns1: let in",)
     assert gate.asked == (("gw1", THUMBPRINT),)
+    assert held == [gate.seconds("gw1")]
 
 
 def test_a_gateway_that_an_agent_cannot_use_is_not_probed_further(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, gate = looking(tmp_path, monkeypatch, "nothing opens")
+    look, gate, held = looking(tmp_path, monkeypatch, "nothing opens")
 
     assert look.after() == ("nothing opens",)
-    assert gate.asked == ()
+    assert (gate.asked, held) == ((), [])
 
 
 def test_nothing_speaks_against_a_gateway_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look, gate = looking(tmp_path, monkeypatch)
+    look, gate, _ = looking(tmp_path, monkeypatch)
 
     assert look.after() == ()
     assert len(gate.asked) == 1

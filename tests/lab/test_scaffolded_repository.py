@@ -337,6 +337,14 @@ class TestGitHub:
         assert passed(pipelines.github("plan", "main", context, self.variables(comments))).outputs == {}
         passed(pipelines.github("drift", "main", context, {}))
 
+    def test_any_checkout_verifies_the_record_of_all(self, pipelines: Pipelines, secrets: dict[str, str]) -> None:
+        folder = pipelines.checkout("main", detached=True)
+        done = run_in(folder, f"{sys.executable} -m cemops history --verify", secrets)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(": applied, ") == 2
+        assert "Nothing was altered: " in done.stdout
+        no_secret_in(done.stdout)
+
 
 def test_keys_that_cannot_be_pushed_fail_the_job_and_say_where_they_are(pipelines: Pipelines) -> None:
     folder = pipelines.checkout("main", detached=True)

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from cemops.cli.plan import exit_code
+from cemops.cli.plan_outputs import exit_code
 from cemops.errors import UsageError
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate

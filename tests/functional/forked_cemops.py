@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from cemops.lab.estate_lab import Lab
 from tests.functional.transaction.bench import Operator, operator_running
 
 _idle: list[Operator] = []
@@ -25,6 +26,14 @@ def forked_cemops(*words: str, folder: Path, environment: Mapping[str, str]) -> 
     with _operator() as operator:
         said = operator.run(words, dict(environment), None, within=folder)
     return subprocess.CompletedProcess(("cemops", *words), said.code, said.out, said.err)
+
+
+class ForkedLab(Lab):
+    """A lab on which ``cemops`` is a fork."""
+
+    def cemops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As a lab's own."""
+        return forked_cemops(*arguments, folder=Path.cwd(), environment=self.environment)
 
 
 @contextmanager

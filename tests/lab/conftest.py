@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cemops.lab.estate_lab import Lab, take_down
+from tests.functional.forked_cemops import ForkedLab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +43,14 @@ def lab_folder() -> Iterator[Path]:
 @pytest.fixture
 def lab(lab_folder: Path) -> Lab:
     """A lab of the test's own: nothing is applied yet."""
-    return Lab.up(lab_folder)
+    return ForkedLab.up(lab_folder)
 
 
 @pytest.fixture(scope="session")
 def applied_lab() -> Iterator[Lab]:
     """A lab whose estate is applied; tests share it and leave it as they find it."""
     with _open_folder() as folder:
-        lab = Lab.up(folder)
+        lab = ForkedLab.up(folder)
         done = lab.cemops("apply", "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         yield lab
@@ -59,4 +60,4 @@ def applied_lab() -> Iterator[Lab]:
 def shared_lab() -> Iterator[Lab]:
     """A lab that tests share; they leave it as they find it."""
     with _open_folder() as folder:
-        yield Lab.up(folder)
+        yield ForkedLab.up(folder)

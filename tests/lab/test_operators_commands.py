@@ -23,6 +23,7 @@ import yaml
 from cemops.lab.estate_lab import Lab, take_down
 from cemops.lab.folder import read_state
 from cemops.rendering.output_schemas import output_schema
+from tests.functional.forked_cemops import ForkedLab
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def day() -> Iterator[Lab]:
     parent = Path(tempfile.mkdtemp(prefix="cemops-day-"))
     parent.chmod(0o755)
     try:
-        yield Lab.up(parent / "lab")
+        yield ForkedLab.up(parent / "lab")
     finally:
         if (parent / "lab").exists():
             take_down(parent / "lab")

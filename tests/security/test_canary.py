@@ -40,6 +40,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cemops.lab.estate_lab import Lab, take_down
+from tests.functional.forked_cemops import forked_cemops
 from tests.functional.transaction.faults import kill_tree
 
 pytestmark = pytest.mark.slow
@@ -134,16 +135,19 @@ class Site:
             if value is not None:
                 environ[name] = value
         words = tuple(str(self.lab.folder / word) if word in {RECORD, METRICS} else word for word in words)
-        done = subprocess.run(
-            words,
-            cwd=ROOT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        if words[: len(CEMOPS)] == CEMOPS:
+            done = forked_cemops(*words[len(CEMOPS) :], folder=ROOT, environment=environ)
+        else:
+            done = subprocess.run(
+                words,
+                cwd=ROOT,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=180,
+                check=False,
+            )
         self.said[f"{len(self.said)} {' '.join(words[1:])} {sorted(changes)}"] = done.stdout + done.stderr
         return done.returncode
 

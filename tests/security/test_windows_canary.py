@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from cemops.lab.folder import write_file
+from tests.functional.forked_cemops import forked_cemops
 from tests.functional.windows.windows_site import HTTPS_PORT, PASSWORD, ROOT, WindowsSite
 from tests.security.test_canary import found_in, key_body, needles_of, watching
 
@@ -84,17 +85,22 @@ class Day:
     seen: set[bytes] = field(default_factory=set, repr=False)
 
     def run(self, title: str, commands: tuple[tuple[str, ...], ...]) -> None:
+        environ = {**os.environ, "CEMOPS_ESTATE": str(self.site.folder / "estate.yaml")}
         for words in commands:
-            done = subprocess.run(
-                [str(self.site.folder / RECORD) if word == RECORD else word for word in words],
-                cwd=ROOT,
-                env={**os.environ, "CEMOPS_ESTATE": str(self.site.folder / "estate.yaml")},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
+            line = [str(self.site.folder / RECORD) if word == RECORD else word for word in words]
+            if words[: len(CEMOPS)] == CEMOPS:
+                done = forked_cemops(*line[len(CEMOPS) :], folder=ROOT, environment=environ)
+            else:
+                done = subprocess.run(
+                    line,
+                    cwd=ROOT,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                    check=False,
+                )
             name = f"{title} {len(self.said)}: {' '.join(words[1:])}"
             self.said[name], self.codes[name] = done.stdout + done.stderr, done.returncode
 

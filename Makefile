@@ -19,8 +19,10 @@ INSTALL := $(PIP) install -qq
 COMPILER ?= pip-compile
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(COMPILER) --quiet --generate-hashes --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+# Whole files, in the order that tests/conftest.py gives them.
 # inline-snapshot changes files only when asked to; beside xdist it says so in five lines each time.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --inline-snapshot=disable
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	--inline-snapshot=disable
 
 .PHONY: help
 help: ## list the targets

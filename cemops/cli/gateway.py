@@ -1,4 +1,4 @@
-"""``cemops gateway``: backup, restore, drain of Linux gateways (IG-11). Here: the group, and backup."""
+"""``cemops gateway``: backup, restore, drain of gateways (IG-11). Here: the group, and backup."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from cemops.cli.options import EstateOption, LimitOption, context_of, names_of
 from cemops.errors import CemopsError, UsageError
 from cemops.execution.backup_folder import BackupFolder
 from cemops.execution.estate_context import EstateContext
-from cemops.execution.gateway_backup import TakenBackup, backup_folder, new_seal, take_backup
-from cemops.execution.gateway_host import GatewayHost
+from cemops.execution.gateway_backup import TakenBackup, backup_folder, kept, new_seal, read_gateway
 from cemops.execution.planning_run import wanted_hosts
 from cemops.execution.session import connected
 from cemops.model.gateways import Gateway
@@ -28,7 +27,7 @@ Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text 
 
 gateway_app = typer.Typer(
     name="gateway",
-    help="Back up, restore and drain gateways (Linux, stock httpd).",
+    help="Back up, restore and drain gateways.",
     no_args_is_help=True,
 )
 
@@ -57,7 +56,7 @@ class _Outcome:
             "file": str(taken.file) if taken else None,
             "created": taken.backup.created.isoformat() if taken else None,
             "release": taken.backup.release if taken else None,
-            "thumbprint": taken.backup.facts.sha1 if taken else None,
+            "thumbprint": taken.backup.thumbprint if taken else None,
             "error": self.error,
         }
 
@@ -108,8 +107,7 @@ def _taken(context: EstateContext, gateways: list[Gateway], out: Path | None) ->
             try:
                 if gateway.name not in hosts:
                     return _Outcome(gateway.name, error=session.errors.get(gateway.name, "it cannot be reached"))
-                host = GatewayHost(hosts[gateway.name], gateway, "httpd")
-                return _Outcome(gateway.name, take_backup(context, host, folder, seal))
+                return _Outcome(gateway.name, kept(read_gateway(context, hosts[gateway.name], gateway), folder, seal))
             except CemopsError as error:
                 return _Outcome(gateway.name, error=str(error))
             finally:

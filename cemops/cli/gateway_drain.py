@@ -19,6 +19,7 @@ from cemops.execution.session import Session, connected
 from cemops.model import topology
 from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
+from cemops.planning.managed import is_windows_gateway
 from cemops.rendering.drain_worksheet import worksheet_document, worksheet_text
 
 WAIT_SECONDS = 600
@@ -50,7 +51,8 @@ def drain(
     context = context_of(estate)
     gateway = gateway_of(context, name, counted=False)
     policies = topology.policies_naming(context.estate, name)
-    unfit = not_for_cemops(gateway)
+    unfit = "the vendor's gateway on Windows has a log for that (IG-10)" if is_windows_gateway(gateway) else None
+    unfit = unfit or not_for_cemops(gateway)
     left: int | None = None
     error = f"{name}: its tunnels are not counted: {unfit}" if unfit else None
     with connected(context, [] if unfit else [name], lambda _: None) as session:

@@ -9,13 +9,13 @@ import typer
 from cemops.errors import CemopsError, UsageError
 from cemops.execution.estate_context import EstateContext
 from cemops.model.gateways import Gateway
-from cemops.planning.managed import is_managed_gateway, is_windows_gateway
+from cemops.planning.managed import is_managed_gateway
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The gateway's name in the estate.", show_default=False)]
 
 
 def gateway_of(context: EstateContext, name: str, *, counted: bool = True) -> Gateway:
-    """Return the gateway of a name; UsageError for none, or (``counted``) for one that is not cemops' own layout."""
+    """Return the gateway of a name; UsageError for none, or (``counted``) for one that is not managed."""
     gateway = next((one for one in context.estate.gateways if one.name == name), None)
     if gateway is None:
         known = ", ".join(one.name for one in context.estate.gateways)
@@ -28,8 +28,6 @@ def gateway_of(context: EstateContext, name: str, *, counted: bool = True) -> Ga
 
 def not_for_cemops(gateway: Gateway) -> str | None:
     """Say why cemops can neither back a gateway up nor restore it; None where it can."""
-    if is_windows_gateway(gateway):
-        return "it is the vendor's gateway on Windows: use the vendor's own way (IG-11)"
     if not is_managed_gateway(gateway):
-        return "it is not managed: declare an SSH connection for it"
+        return "it is not managed: declare a connection for it"
     return None

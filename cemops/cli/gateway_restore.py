@@ -15,12 +15,13 @@ from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import say, say_error
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, reason_of, time_of
 from cemops.cli.styled import show_plan
-from cemops.errors import UsageError
+from cemops.errors import CemopsError, UsageError
 from cemops.execution.applying_run import apply_session
 from cemops.execution.gateway_backup import read_backup
 from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringGateway
 from cemops.execution.planning_run import plan_session
 from cemops.execution.session import connected
+from cemops.pki.gateway_backup import GatewayBackup
 from cemops.planning.batches import Batch
 from cemops.planning.changes import HostStatus
 
@@ -69,8 +70,10 @@ def restore(  # noqa: PLR0913 - one parameter an option
     if not yes and not sys.stdin.isatty():
         raise UsageError("restore asks before it changes anything, and there is no terminal: run it with --yes")
     stop_on_errors(context, time)
-    stored = read_backup(context, gateway.name, None if source == "latest" else Path(source))
-    say(f"{name}: backup of {stored.created:%Y-%m-%d %H:%M:%S} UTC, thumbprint {stored.facts.sha1}")
+    stored = read_backup(context, gateway, None if source == "latest" else Path(source))
+    say(f"{name}: backup of {stored.created:%Y-%m-%d %H:%M:%S} UTC, thumbprint {stored.thumbprint or 'not known'}")
+    if not isinstance(stored, GatewayBackup):
+        raise CemopsError(f"{name} is the vendor's gateway, which cemops cannot restore: use its own way (IG-11)")
     restoring = RestoringGateway(stored, wanted)
     run = RestoreRun(context, time, window_override=reason_of(override_window), restoring=restoring)
     run.recorder.complain = say_error

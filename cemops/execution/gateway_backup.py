@@ -1,5 +1,7 @@
 """Backs gateways up while they serve (IG-11): one remote command reads what is live, one encrypted file holds it.
 
+What is the same for every layout is here, and how a Linux gateway is read; ``windows_gateway_backup`` reads the others.
+
 The private key leaves the host inside that command's output alone, over SSH, and is encrypted in memory: it touches no
 disk of the operator's as it is.
 """
@@ -14,21 +16,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
+from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError, PkiError
 from cemops.execution.backup_folder import BACKUPS, BackupFolder
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_desired import live_trust
 from cemops.execution.gateway_host import GatewayHost
+from cemops.execution.gateway_look import presented_by
 from cemops.execution.machine_kind import Step
+from cemops.execution.windows_gateway_backup import read_windows_gateway
+from cemops.execution.windows_machine import WindowsMachine
+from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
 from cemops.pki.authorities import pki_passphrase
 from cemops.pki.folder import pki_folder
-from cemops.pki.gateway_backup import MOST_BYTES, MOST_FILE_BYTES, GatewayBackup, opened
+from cemops.pki.gateway_backup import MOST_BYTES, MOST_FILE_BYTES, GatewayBackup
 from cemops.pki.inspection import read_bounded
 from cemops.pki.keyed_certificate import read_encrypted_key
 from cemops.pki.sealed_file import Seal, SealedFile
+from cemops.pki.stored_backup import StoredBackup, layout_of, open_backup
 from cemops.planning.desired_gateway import CLIENT_CA, CONFIGURATION
+from cemops.planning.managed import is_windows_gateway
 
 BACKUP_SECONDS = 120
 _FILE = "file:"
@@ -39,7 +48,7 @@ class TakenBackup:
     """A backup that was written, read back and found to be what was read from the host."""
 
     file: Path
-    backup: GatewayBackup
+    backup: StoredBackup
 
 
 def backup_folder(context: EstateContext) -> BackupFolder:
@@ -49,11 +58,18 @@ def backup_folder(context: EstateContext) -> BackupFolder:
 
 @dataclass
 class BackupBeforeChange:
-    """The backup that is taken by itself before a gateway is touched, and the clearing away of old ones afterwards."""
+    """The backup that is taken by itself before a gateway is touched, and the clearing away of old ones afterwards.
+
+    ``read`` reads the gateway, and raises CemopsError.
+    """
 
     context: EstateContext
-    host: GatewayHost
-    observed: ObservedGateway
+    gateway: str
+    is_whole: bool
+    """Whether the gateway has something that restoring it would bring back."""
+    is_set_up: bool
+    """Whether there is anything of it."""
+    read: Callable[[], StoredBackup]
     report: Callable[[str], None]
     file: Path | None = None
 
@@ -61,20 +77,20 @@ class BackupBeforeChange:
         """Yield the step, where the gateway has something that restoring it would bring back."""
         if self.context.estate.pki.passphrase is None:
             self.report("nothing was backed up: pki.passphrase seals backups, and none is declared")
-        elif self._is_whole():
+        elif self.is_whole:
             yield Step("back up what serves", self.take)
-        elif self.observed.root_exists:
-            self.report("nothing was backed up: no release is live that has everything, its key included")
+        elif self.is_set_up:
+            self.report("nothing was backed up: nothing is live that has everything, its key included")
 
     def take(self) -> None:
         """Back up; HostError where that fails, and the gateway is left alone."""
         try:
-            seal = new_seal(self.context, [self.host.name])
-            self.file = take_backup(self.context, self.host, backup_folder(self.context), seal).file
+            seal = new_seal(self.context, [self.gateway])
+            self.file = kept(self.read(), backup_folder(self.context), seal).file
         except CemopsError as error:
             unreachable = isinstance(error, HostError) and error.unreachable
-            reason = f"{self.host.name} could not be backed up, so nothing was touched: {error}"
-            raise HostError(self.host.name, reason, unreachable=unreachable) from None
+            reason = f"{self.gateway} could not be backed up, so nothing was touched: {error}"
+            raise HostError(self.gateway, reason, unreachable=unreachable) from None
         self.report(f"backed up to {self.file}")
 
     def prune(self) -> None:
@@ -82,14 +98,21 @@ class BackupBeforeChange:
         if self.file is None:
             return
         try:
-            backup_folder(self.context).prune(self.host.name, self.file)
+            backup_folder(self.context).prune(self.gateway, self.file)
         except CemopsError as error:
             self.report(f"old backups were not cleared away: {error}")
 
-    def _is_whole(self) -> bool:
-        live = live_trust(self.observed)
-        has_files = {CONFIGURATION, CLIENT_CA} <= set(self.observed.live_files)
-        return self.observed.current is not None and has_files and live.certificate is not None and live.key_matches
+
+def before_change(
+    context: EstateContext, host: GatewayHost, observed: ObservedGateway, report: Callable[[str], None]
+) -> BackupBeforeChange:
+    """Return the backup of a Linux gateway before it is touched."""
+    live = live_trust(observed)
+    has_files = {CONFIGURATION, CLIENT_CA} <= set(observed.live_files)
+    is_whole = observed.current is not None and has_files and live.certificate is not None and live.key_matches
+    return BackupBeforeChange(
+        context, host.name, is_whole, observed.root_exists, lambda: read_from_host(context, host), report
+    )
 
 
 def new_seal(context: EstateContext, gateways: Sequence[str]) -> Seal:
@@ -108,15 +131,22 @@ def new_seal(context: EstateContext, gateways: Sequence[str]) -> Seal:
     return Seal.new(passphrase)
 
 
-def take_backup(context: EstateContext, host: GatewayHost, folder: BackupFolder, seal: Seal) -> TakenBackup:
-    """Back up one gateway: read, seal, write, read back. Raises CemopsError; the gateway is not touched."""
-    backup = read_from_host(context, host)
+def kept(backup: StoredBackup, folder: BackupFolder, seal: Seal) -> TakenBackup:
+    """Keep what was read from a gateway: seal, write, read back. Raises CemopsError."""
     data = backup.sealed(seal)
-    file = folder.write(host.name, backup.created, data)
+    file = folder.write(backup.gateway, backup.created, data)
     written = SealedFile.of(read_bounded(file, MOST_FILE_BYTES), str(file))
-    if opened(written, seal).sealed_content != backup.sealed_content:
+    if open_backup(written, seal).sealed_content != backup.sealed_content:
         raise PkiError(f"{file} does not hold what was written there: see to the disk, then back up again")
     return TakenBackup(file, backup)
+
+
+def read_gateway(context: EstateContext, host: Host, gateway: Gateway) -> StoredBackup:
+    """Read a gateway of whichever layout, its key included. Raises CemopsError; the gateway is not touched."""
+    if not is_windows_gateway(gateway):
+        return read_from_host(context, GatewayHost(host, gateway, "httpd"))
+    presented = presented_by(gateway) if gateway.layout == "smp-8" else None
+    return read_windows_gateway(context, WindowsMachine(host), gateway, presented)
 
 
 def read_from_host(context: EstateContext, host: GatewayHost) -> GatewayBackup:
@@ -145,14 +175,19 @@ def read_from_host(context: EstateContext, host: GatewayHost) -> GatewayBackup:
     return backup
 
 
-def read_backup(context: EstateContext, gateway: str, file: Path | None) -> GatewayBackup:
+def read_backup(context: EstateContext, gateway: Gateway, file: Path | None) -> StoredBackup:
     """Read a backup of a gateway of this estate: ``file``, or the latest. Raises PkiError, one sentence each."""
-    path = file or backup_folder(context).latest(gateway)
+    path = file or backup_folder(context).latest(gateway.name)
     sealed = SealedFile.of(read_bounded(path, MOST_FILE_BYTES), str(path))
-    for what, wanted in (("estate", context.estate.estate), ("gateway", gateway)):
+    for what, wanted in (("estate", context.estate.estate), ("gateway", gateway.name)):
         if sealed.facts.get(what) != wanted:
             raise PkiError(f"{path} is a backup of {what} {sealed.facts.get(what)}, not of {wanted}: name another file")
-    return opened(sealed, sealed.seal(pki_passphrase(context.estate, context.secrets, "the backup of a gateway")))
+    if layout_of(sealed) != gateway.layout:
+        raise PkiError(
+            f"{path} is a backup of layout {layout_of(sealed)}, and the estate declares {gateway.layout} for "
+            f"{gateway.name}: name another file, or correct layout"
+        )
+    return open_backup(sealed, sealed.seal(pki_passphrase(context.estate, context.secrets, "the backup of a gateway")))
 
 
 def _decoded(text: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pyinfra.api.host import Host
 
 from cemops.errors import CemopsError, HostError
-from cemops.execution.gateway_backup import BackupBeforeChange
+from cemops.execution.gateway_backup import before_change
 from cemops.execution.gateway_desired import desired_gateway, live_trust
 from cemops.execution.gateway_fact import GatewayState
 from cemops.execution.gateway_host import GatewayHost
@@ -109,7 +109,7 @@ class GatewayKind:
         observed = run.observe(host).observed
         plan = self.plan(run, host.name, observed)
         run.guard(host, plan)
-        backup = BackupBeforeChange(run.context, gateway_host, observed, report)
+        backup = before_change(run.context, gateway_host, observed, report)
         if not plan.is_empty:
             yield from backup.steps()
         transaction = GatewayTransaction(run.context, gateway_host, plan, observed, report, run.gate, self._key())

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pyinfra.api.host import Host
 
 from cemops.execution.completed_change import COMPLETED_CHANGES
+from cemops.execution.gateway_backup import BackupBeforeChange
 from cemops.execution.gateway_look import OutsideLook, presented_by
 from cemops.execution.machine_kind import Observation
 from cemops.execution.windows_desired import Purposes
+from cemops.execution.windows_gateway_backup import read_windows_gateway
 from cemops.execution.windows_gateway_desired import found_trust, windows_gateway
 from cemops.execution.windows_kind import WindowsKind
+from cemops.execution.windows_machine import WindowsMachine
 from cemops.execution.windows_state.request import FileWanted, FolderWanted, state_request
 from cemops.execution.windows_transaction import GatewaySide
 from cemops.model import topology
@@ -26,7 +29,10 @@ from cemops.model.host_lock import LockRequest
 from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.gateway_materials import gateway_key_pem, make_missing, record_live
 from cemops.pki.inspection import facts_from_pem
+from cemops.pki.stored_backup import StoredBackup
+from cemops.planning.windows.gateway.desired import CONFIGURATION, PACKED_CERTIFICATE
 from cemops.planning.windows.gateway.folders import GATEWAY_SERVICE, GatewayFolders, install_folders
+from cemops.planning.windows.gateway.moves import file_at
 from cemops.planning.windows.gateway.plan import plan_windows_gateway
 from cemops.planning.windows.gateway.service import RUNNING
 from cemops.planning.windows.gateway.smp7 import trial_folders
@@ -150,6 +156,24 @@ class WindowsGatewayKind(WindowsKind):
         plan = self.plan(run, host.name, observed)
         run.guard(host, plan)
         return plan
+
+    def backup(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange:
+        """Return the backup that is taken before the gateway is touched (IG-11)."""
+        context = run.context
+        gateway = topology.gateway(context.estate, host.name)
+        observed: ObservedWindows = run.observe(host).observed
+        folders = GatewayFolders(gateway.root)
+        if gateway.layout == "smp-8":
+            is_whole = file_at(observed, folders.certs, PACKED_CERTIFICATE) is not None
+        else:
+            live = found_trust(context, gateway, observed).live
+            has_configuration = file_at(observed, folders.conf, CONFIGURATION) is not None
+            is_whole = has_configuration and live.certificate is not None and live.key_matches
+
+        def read() -> StoredBackup:
+            return read_windows_gateway(context, WindowsMachine(host), gateway, observed.presented)
+
+        return BackupBeforeChange(context, gateway.name, is_whole, True, read, report)
 
     def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
         """Remember the certificate that a gateway serves which is as it should be (IG-06)."""

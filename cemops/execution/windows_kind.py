@@ -48,6 +48,7 @@ from cemops.planning.windows.site_server import plan_site_server
 if TYPE_CHECKING:
     from cemops.execution.estate_context import EstateContext
     from cemops.execution.estate_run import EstateRun
+    from cemops.execution.gateway_backup import BackupBeforeChange
 
 WEB_SERVICES = ("W3SVC", "WAS", "HTTP")
 """What has to run for IIS to answer."""
@@ -83,6 +84,11 @@ class WindowsKind(ABC):
     def gateway_side(self, run: EstateRun, host: Host) -> GatewaySide | None:
         """Return what a gateway needs in its transaction; other machines need nothing."""
         del run, host
+        return None
+
+    def backup(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange | None:
+        """Return the backup that is taken before the machine is touched; of servers there is none."""
+        del run, host, report
         return None
 
     def observe(self, run: EstateRun, host: Host) -> Observation:
@@ -147,11 +153,15 @@ class WindowsKind(ABC):
         if run.observe(host).observed.dead_men:
             yield Step("settle the change that waits for its confirmation", settle)
         plan = self.prepared(run, host, transaction.report)
+        backup = self.backup(run, host, transaction.report)
         if not plan.is_empty:
+            yield from backup.steps() if backup is not None else ()
             for step in transaction.steps(plan):
                 run.forget(host)
                 yield step
         self.settled(run, host.name, run.observe(host).observed)
+        if backup is not None:
+            backup.prune()
 
     def _transaction(self, run: EstateRun, host: Host) -> WindowsTransaction:
         def report(sentence: str) -> None:

@@ -58,9 +58,19 @@ class GatewayBackup:
         return tuple(certificate_facts(one, self.source) for one in found)
 
     @property
+    def layout(self) -> str:
+        """How a gateway on stock httpd lies on its host."""
+        return "httpd"
+
+    @property
     def facts(self) -> CertificateFacts:
         """What the gateway's certificate says."""
         return self.chain[0]
+
+    @property
+    def thumbprint(self) -> str:
+        """What agents pin (IG-06)."""
+        return self.facts.sha1
 
     def check(self) -> None:
         """Raise PkiError unless certificate and key belong together: a backup without its key restores nothing."""
@@ -75,8 +85,9 @@ class GatewayBackup:
             "estate": self.estate,
             "gateway": self.gateway,
             "created": self.created.isoformat(),
+            "layout": self.layout,
             "release": self.release,
-            "thumbprint": self.facts.sha1,
+            "thumbprint": self.thumbprint,
         }
         return seal.close(facts, self.sealed_content)
 

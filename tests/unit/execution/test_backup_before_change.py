@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
 from cemops.execution.gateway_backup import BackupBeforeChange
+from cemops.pki.stored_backup import StoredBackup
 from tests.unit.sample_estate import sample_data
 
 
@@ -17,9 +17,12 @@ def test_an_estate_without_a_passphrase_is_told_that_nothing_is_backed_up_and_go
     file = tmp_path / "estate.yaml"
     file.write_text(yaml.safe_dump(data), "utf-8")
     said: list[str] = []
-    nothing: Any = None  # neither the host nor what it holds is looked at
+    context = EstateContext.of(read_estate(file))
 
-    steps = list(BackupBeforeChange(EstateContext.of(read_estate(file)), nothing, nothing, said.append).steps())
+    def read() -> StoredBackup:
+        raise AssertionError("the gateway was read")
+
+    steps = list(BackupBeforeChange(context, "gw1", True, True, read, said.append).steps())
 
     assert steps == []
     assert "pki.passphrase" in said[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
 
 from cemops.errors import StoreError
+from cemops.store.ledger import GENESIS
+from cemops.store.tables import AUDIT_HEAD, METADATA
 
 VERSION_TABLE = "cemops_version"
 VERSIONS = ("v0001", "v0002")
@@ -31,12 +33,21 @@ def check_version(version: str | None, name: str) -> bool:
 
 
 def migrate(connection: Connection, name: str) -> None:
-    """Bring the tables up to date, within the connection's transaction: all steps or none."""
+    """Make the tables or bring them up to date, within the connection's transaction: all of it or none."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-    if check_version(version_of(connection), name):
+    version = version_of(connection)
+    if check_version(version, name):
         return  # somebody else was faster
-    # Imported where tables have to be made: once in a store's life, and it takes a while.
+    if version is None:
+        _make(connection)
+    else:
+        go_through_steps(connection)
+
+
+def go_through_steps(connection: Connection) -> None:
+    """Make every step that the store has not seen."""
+    # Imported where there are older tables: Alembic takes as long as the rest of a command's start.
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415 - see above
 
@@ -46,3 +57,13 @@ def migrate(connection: Connection, name: str) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _make(connection: Connection) -> None:
+    """Make at once what the steps lead to, and say so in Alembic's table."""
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(insert(AUDIT_HEAD).values(id=1, seq=0, hash=GENESIS))
+    version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), nullable=False))
+    version.append_constraint(PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"))
+    version.create(connection)
+    connection.execute(insert(version).values(version_num=VERSIONS[-1]))

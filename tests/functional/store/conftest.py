@@ -23,3 +23,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'state.db'}"
     server: Server = request.getfixturevalue("postgresql")
     return server.url(server.new_database())
+
+
+@pytest.fixture
+def another_store_url(request: pytest.FixtureRequest, tmp_path: Path, store_url: str) -> str:
+    """The URL of a second empty store, of the same kind."""
+    if store_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path / 'another.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.url(server.new_database())

@@ -8,21 +8,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, inspect, select, table, text, update
 
 from cemops.errors import RefusedError
+from cemops.store.database import Database
 from cemops.store.host_unlocks import note_host_unlocked
-from cemops.store.migrating import VERSION_TABLE, VERSIONS
+from cemops.store.migrating import VERSION_TABLE, VERSIONS, go_through_steps
 from cemops.store.reading import identity_of, latest_applies
 from cemops.store.records import ApplyStart, ChangeStart, PlanRecord, Result, Store
 from cemops.store.tables import APPLIES, AUDIT, AUDIT_HEAD, CHANGES, LOCKS, METADATA, PLANS
 from cemops.store.verifying import verify
-from tests.functional.store.store_worker import store_at
+from tests.functional.store.store_worker import location_of, store_at
 
 pytestmark = pytest.mark.slow
 
@@ -67,13 +68,45 @@ def test_what_was_written_is_read_back(store_url: str) -> None:
 
 
 def test_the_tables_that_the_steps_make_are_those_of_the_code(store_url: str) -> None:
-    store = store_at(store_url)
-    with store.database.reading() as connection:
+    database = Database(location_of(store_url), make=False)
+    with database.writing() as connection:
+        go_through_steps(connection)
+    with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, METADATA) == []
         assert context.get_current_heads() == (VERSIONS[-1],)
     steps = Path("cemops/store/migrations/versions").glob("v*.py")
     assert sorted(path.name.partition("_")[0] for path in steps) == list(VERSIONS)
+
+
+def looks(database: Database) -> dict[str, Any]:
+    """Everything of a store without records: its tables, and the rows with which it begins."""
+    with database.reading() as connection:
+        inspector = inspect(connection)
+        found: dict[str, Any] = {
+            name: (
+                [{**column, "type": str(column["type"])} for column in inspector.get_columns(name)],
+                inspector.get_pk_constraint(name),
+                inspector.get_foreign_keys(name),
+                inspector.get_indexes(name),
+                inspector.get_unique_constraints(name),
+            )
+            for name in inspector.get_table_names()
+        }
+        found["rows"] = [
+            connection.execute(select(text("*")).select_from(table(name))).all()
+            for name in (VERSION_TABLE, AUDIT_HEAD.name)
+        ]
+    return found
+
+
+def test_a_new_store_is_what_the_steps_lead_to(store_url: str, another_store_url: str) -> None:
+    made, led = Database(location_of(store_url)), Database(location_of(another_store_url), make=False)
+    with led.writing() as connection:
+        go_through_steps(connection)
+    assert looks(made) == looks(led)
+    assert len(looks(made)) == len(METADATA.tables) + 2
+    assert Database(location_of(another_store_url), make=False).is_current
 
 
 def test_an_apply_that_is_ended_before_its_changes_was_interrupted(store_url: str) -> None:

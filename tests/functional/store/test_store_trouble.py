@@ -48,7 +48,9 @@ def test_a_store_from_a_newer_cemops_is_left_alone(store_url: str) -> None:
     with store_at(store_url).database.writing() as connection:
         connection.execute(text("UPDATE cemops_version SET version_num = 'v9999'"))
     said = trouble(store_url)
-    assert f"was written by a newer cemops (its tables are at v9999, this one knows {VERSIONS[-1]}): update cemops" in said
+    assert (
+        f"was written by a newer cemops (its tables are at v9999, this one knows {VERSIONS[-1]}): update cemops" in said
+    )
 
 
 def test_a_file_that_is_no_store_is_left_as_it_is(tmp_path: Path) -> None:

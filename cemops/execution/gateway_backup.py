@@ -111,7 +111,7 @@ def before_change(
     has_files = {CONFIGURATION, CLIENT_CA} <= set(observed.live_files)
     is_whole = observed.current is not None and has_files and live.certificate is not None and live.key_matches
     return BackupBeforeChange(
-        context, host.name, is_whole, observed.root_exists, lambda: read_from_host(context, host), report
+        context, host.name, is_whole, bool(observed.releases), lambda: read_from_host(context, host), report
     )
 
 

@@ -120,7 +120,6 @@ def _gateway(values: Mapping[str, list[str]]) -> ObservedGateway:
         account_exists="account" in values,
         account_group=_first(values, "account"),
         own_addresses=_own_addresses(values, contents.get("own-addresses", "")),
-        root_exists="root" in values,
         current=_release_name(current),
         releases=_releases(files_seen),
         live_files={key.removeprefix("live:"): text for key, text in contents.items() if key.startswith("live:")},

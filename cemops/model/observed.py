@@ -86,7 +86,6 @@ class ObservedGateway:
     account_exists: bool
     account_group: str | None
     own_addresses: tuple[str, ...]
-    root_exists: bool
     current: str | None
     """Name of the release that ``current`` points to; None where there is none (or it points outside)."""
     releases: Mapping[str, Mapping[str, ObservedFile]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-# The lock on this gateway, for operators who share no store. Part of transaction.sh; lock also goes before observe.sh.
+# The lock on this gateway, for operators who share no store. Part of transaction.sh (unlock) and of what goes before observe.sh (lock).
 #
 # state/lock is a folder, and the lock is the one file in it, named by its token. A folder is renamed to it complete, which
 # works where there is none or an empty one: so one of many takes it. Who removes a lock names its token: never another's.

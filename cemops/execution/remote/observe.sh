@@ -126,7 +126,6 @@ printf 'nofile\t'; ulimit -Hn
 resolve "$@"
 
 if cd "$root" 2>/dev/null; then
-    put root 1
     if [ -L current ]; then
         if cd -P current 2>/dev/null; then
             put current "$PWD"

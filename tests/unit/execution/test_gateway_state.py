@@ -48,7 +48,6 @@ def test_a_recorded_gateway_is_understood() -> None:
     found = parse_gateway_state(lines_of("applied"))
     assert found.httpd is not None
     assert (found.httpd.binary, found.httpd.missing_modules) == ("/usr/sbin/apache2", ())
-    assert found.root_exists
     assert found.current is not None
     assert set(found.releases[found.current]) == {"httpd.conf", "client-ca.pem", "client-crl.pem"}
     assert found.live_files["httpd.conf"].startswith("# Internet gateway gw1.lab.example")
@@ -68,7 +67,7 @@ def test_a_recorded_gateway_is_understood() -> None:
 def test_a_fresh_host_holds_nothing_of_ours() -> None:
     found = parse_gateway_state(lines_of("fresh"))
     assert found.httpd is not None
-    assert (found.root_exists, found.current, found.releases, found.certificate) == (False, None, {}, None)
+    assert (found.current, found.releases, found.certificate) == (None, {}, None)
     assert not found.service.running
 
 

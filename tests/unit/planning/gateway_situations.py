@@ -104,7 +104,6 @@ def observed(**changes: Any) -> ObservedGateway:
         account_exists=False,
         account_group=None,
         own_addresses=("127.0.0.1", "203.0.113.11"),
-        root_exists=False,
         current=None,
         resolved={NAME: ("10.20.0.10",)},
     )
@@ -151,7 +150,6 @@ def applied(plan: GatewayPlan, here: ObservedGateway) -> tuple[ObservedGateway, 
     here = replace(
         here,
         account_exists=here.account_exists or plan.make_account,
-        root_exists=True,
         current=release.name,
         releases={**here.releases, release.name: files},
         live_files=dict(release.files),

@@ -31,7 +31,7 @@ from cemops.execution.rollout_stages import RolloutStages
 from cemops.planning.change_window import closed_sentence, closing
 from cemops.planning.changes import Change, MachinePlan, PlanWarning
 from cemops.planning.host_lock import lock_warnings
-from cemops.planning.lockout import cut_off_by_policies
+from cemops.planning.lockout import cut_off_by_policies, has_empty_policy
 from cemops.planning.saved_plan import PlannedChange, uncovered
 
 
@@ -132,14 +132,24 @@ class EstateRun:
             return None
 
     def cut_off_by_policies(self, name: str) -> tuple[str, ...]:
-        """Return who has no gateway any more by what the estate says of policies since a gateway's last apply."""
-        if not any(gateway.name == name for gateway in self.context.estate.gateways):
-            return ()
+        """Return who has no gateway any more by what the estate says of policies since a gateway's last apply.
+
+        Raises SecretError, StoreError where what is remembered is out of reach.
+        """
+        estate = self.context.estate
+        if not any(gateway.name == name for gateway in estate.gateways) or not has_empty_policy(estate):
+            return ()  # nobody asks the store for nothing
+        earlier = self.applied.context_of(name)
+        return () if earlier is None else tuple(cut_off_by_policies(name, earlier.estate, estate))
+
+    def remember_in_sync(self, name: str) -> None:
+        """Remember that a host is as the estate declares it, unless somebody has to agree to that first."""
         try:
-            earlier = self.applied.context_of(name)
+            asked = self.cut_off_by_policies(name)
         except CemopsError:
-            return ()  # the plan says already that what is remembered is out of reach
-        return () if earlier is None else tuple(cut_off_by_policies(name, earlier.estate, self.context.estate))
+            return
+        if not asked:
+            self.applied.remember([name])
 
     def lock_warnings(self, observed: Any) -> tuple[PlanWarning, ...]:  # noqa: ANN401 - as above
         """Warn of somebody else's lock on a host."""

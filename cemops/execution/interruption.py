@@ -27,32 +27,35 @@ class Interruption:
 
     def __init__(self) -> None:
         self.reason: str | None = None
-        self._before: dict[int, Any] = {}
-        """By signal, who took it before."""
 
     @contextmanager
     def awaited(self, tell: Callable[[str], None]) -> Iterator[None]:
         """While the block runs, take the first signal as a request; ``tell`` takes the sentence about it."""
-        self.await_signals(tell)
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+        def again(number: int, frame: FrameType | None) -> None:
+            handler = before[signal.Signals(number)]
+            if callable(handler):
+                handler(number, frame)
+
+        self.await_signals(tell, again)
         try:
             yield
         finally:
-            for number, before in self._before.items():
-                signal.signal(number, before)
-            self._before = {}
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def await_signals(self, tell: Callable[[str], None]) -> None:
-        """Do so until the process ends."""
+    def await_signals(self, tell: Callable[[str], None], again: Handler) -> None:
+        """Do so until the process ends; ``again`` takes the signals after the first."""
 
         def requested(number: int, frame: FrameType | None) -> None:
             if self.reason is not None:
-                _call(self._before[number], number, frame)
+                again(number, frame)
                 return
             self.reason = f"interrupted by {_NAMES[signal.Signals(number)]}"
             # Not from here: a handler may run in the middle of a write to the same stream.
             gevent.spawn(tell, f"{self.reason}: the machine at work is finished first. Once more stops it at once")
 
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         for number in _SIGNALS:
             signal.signal(number, requested)
 
@@ -62,15 +65,18 @@ def end_with(working: Any) -> Handler:  # noqa: ANN401 - gevent knows no type fo
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del number, frame
-        if gevent.getcurrent() is working:
-            raise KeyboardInterrupt  # it may be waiting for the keyboard, where no loop would wake it
-        gevent.kill(working, KeyboardInterrupt)
+        _raise_in(working, KeyboardInterrupt())
 
     return interrupt
 
 
-def _call(handler: Any, number: int, frame: FrameType | None) -> None:  # noqa: ANN401 - what signal.getsignal returns
-    if callable(handler):
-        handler(number, frame)
-    else:  # the system's default, which ends the process without a word to anybody
-        gevent.kill(gevent.get_hub().parent, SystemExit(128 + number))
+def end_process(number: int, frame: FrameType | None) -> None:
+    """End a process of stock pyinfra, whose own handler of Ctrl-C would end whichever greenlet runs."""
+    del frame
+    _raise_in(gevent.get_hub().parent, SystemExit(128 + number))
+
+
+def _raise_in(greenlet: Any, exception: BaseException) -> None:  # noqa: ANN401 - as above
+    if gevent.getcurrent() is greenlet:
+        raise exception  # it may be waiting for the keyboard, where no loop would wake it
+    gevent.kill(greenlet, exception)

@@ -20,6 +20,7 @@ from pyinfra.context import ctx_host, ctx_state
 from cemops.errors import CemopsError, HostError, RefusedError, what_may_be_said
 from cemops.execution.current_estate import current_context
 from cemops.execution.estate_run import EstateRun
+from cemops.execution.interruption import end_process
 from cemops.planning.changes import HostPlan, MachinePlan, host_status
 from cemops.planning.managed import Deploy
 from cemops.planning.unmanaged import unmanaged_hosts
@@ -135,13 +136,12 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
     plan = run.plan(host)
     _log_plan(run, host, plan, diff=False)
     if plan.is_empty and not plan.errors:
-        if not run.cut_off_by_policies(host.name):  # else `cemops apply` asks about it first
-            run.applied.remember([host.name])
+        run.remember_in_sync(host.name)
         return
     _let_through(run, host)
     run.guard(host, plan)
     if run.recorder.begin(host.name):
-        run.interruption.await_signals(logger.error)
+        run.interruption.await_signals(logger.error, end_process)
         run.forget_all()
     run.locks.take(host)
     plan = run.plan(host)

@@ -157,15 +157,24 @@ def _host_plan(run: EstateRun, name: str, make: Callable[[], MachinePlan], obser
     except CemopsError as error:
         return replace(host, error=str(error))
     changes, warnings = _with_intents(run, name, plan, observation.observed)
+    cut_off, unknown = _cut_off_by_policies(run, name)
+    warnings = warnings or unknown
     return replace(
         host,
         status=HostStatus.ERROR if plan.errors else host_status(plan.changes),
         changes=changes,
         warnings=(*plan.warnings, *warnings, *run.lock_warnings(observation.observed)),
         error="; ".join(plan.errors) or None,
-        cut_off=(*plan.cut_off, *run.cut_off_by_policies(name)),
+        cut_off=(*plan.cut_off, *cut_off),
         refusals=plan.refusals,
     )
+
+
+def _cut_off_by_policies(run: EstateRun, name: str) -> tuple[tuple[str, ...], tuple[PlanWarning, ...]]:
+    try:
+        return run.cut_off_by_policies(name), ()
+    except CemopsError as error:
+        return (), (intent_unknown(error.message),)
 
 
 def _with_intents(

@@ -66,6 +66,11 @@ def cut_off_by_release(host: str, live: str | None, desired: str | None, around:
         yield f"{host}: no gateway that its agents know leads to {target} any more (IG-02, PO-01)"
 
 
+def has_empty_policy(estate: Estate) -> bool:
+    """Tell whether agents of an enabled policy get no gateway."""
+    return any(policy.enabled and not policy.gateways for policy in estate.policies)
+
+
 def cut_off_by_policies(gateway: str, earlier: Estate, estate: Estate) -> Iterator[str]:
     """Yield a line for each policy that named this gateway when it was last applied, and names no gateway now.
 

@@ -34,7 +34,7 @@ ASKED = {
 """Exit codes after one signal."""
 INSISTED = {
     ("cemops", signal.SIGTERM): 130,
-    ("pyinfra", signal.SIGINT): 0,  # as pyinfra ends on Ctrl-C
+    ("pyinfra", signal.SIGINT): 128 + signal.SIGINT,
     ("pyinfra", signal.SIGTERM): 128 + signal.SIGTERM,
 }
 """Exit codes after two."""

@@ -40,7 +40,7 @@ def test_the_package_holds_every_template_and_shell_program(wheel: zipfile.ZipFi
 
 def test_the_package_holds_every_schema_of_an_output(wheel: zipfile.ZipFile) -> None:
     schemas = {str(path.relative_to(ROOT)) for path in (ROOT / "cemops/rendering/schemas").glob("*.json")}
-    assert len(schemas) == 3
+    assert len(schemas) == 4
     assert schemas <= set(wheel.namelist())
 
 

@@ -16,7 +16,7 @@ SWITCH_LINES = (
     'point_current "$3"',
     'if ! serve "$5"',
     "until settled_in_log",
-    'write "$state/served"',
+    'write "$state/served" "$1 $(($(now) + $4))',
     "printf 'ok",
 )
 BACK_SECONDS = 60

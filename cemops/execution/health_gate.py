@@ -38,13 +38,13 @@ class HealthGate:
     _checks: Counter[str] = field(default_factory=Counter)
 
     def before(self, names: Iterable[str]) -> None:
-        """Remember which checks fail already. A gateway that serves nobody has nothing to be compared with."""
+        """Remember which checks fail already. A gateway that did not answer at all has nothing to be compared with."""
         gateways = {gateway.name for gateway in self.context.estate.gateways}
         wanted = [name for name in names if name in gateways]
         if not wanted:
             return
         report = self._probe(wanted)
-        serving = {result.gateway for result in report.results} - set(report.unproven_gateways)
+        serving = {result.gateway for result in report.results if result.result == "pass"}
         self._failed_before |= {
             _identity(result) for result in report.results if _failed(result) and result.gateway in serving
         }

@@ -65,7 +65,7 @@ def test_what_failed_before_too_is_told_and_holds_nobody_up(tmp_path: Path, monk
     assert any("failed before the change, too" in sentence for sentence in made.said)
 
 
-def test_a_gateway_that_served_nobody_before_excuses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_that_answered_nobody_before_excuses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = result(CheckId.TUNNEL_ALLOWED, "fail")
     gate = Gate(tmp_path, monkeypatch, [closed, LET_IN], [OPEN, LET_IN], [OPEN, LET_IN]).gate
     gate.before(["gw1"])
@@ -128,3 +128,13 @@ def test_machines_that_are_no_gateways_are_not_probed(tmp_path: Path, monkeypatc
 
     assert made.expected == []
     assert made.said == []
+
+
+def test_a_gateway_that_answered_and_let_no_agent_through_before_need_not_do_so_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = result(CheckId.TUNNEL_ALLOWED, "fail")
+    gate = Gate(tmp_path, monkeypatch, [closed, DENIED], [closed, DENIED], [closed, DENIED]).gate
+    gate.before(["gw1"])
+
+    assert gate.faults("gw1") == ()

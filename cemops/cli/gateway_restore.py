@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,15 +16,21 @@ from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import say, say_error
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, reason_of, time_of
 from cemops.cli.styled import show_plan
-from cemops.errors import CemopsError, UsageError
+from cemops.errors import UsageError
 from cemops.execution.applying_run import apply_session
+from cemops.execution.backup_unpacking import unpack
+from cemops.execution.estate_context import EstateContext
 from cemops.execution.gateway_backup import read_backup
-from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringGateway
 from cemops.execution.planning_run import plan_session
+from cemops.execution.restore_run import RestoreRun, restoring
+from cemops.execution.restored_parts import WHOLE, Part
 from cemops.execution.session import connected
-from cemops.pki.gateway_backup import GatewayBackup
+from cemops.execution.windows_gateway_restore import OF_THE_MANAGER
+from cemops.model.gateways import Gateway
 from cemops.planning.batches import Batch
 from cemops.planning.changes import HostStatus
+
+SHOWN_FILES = 5
 
 Output = Annotated[Literal["text", "json"], typer.Option("--format", help="text for people, json for programs.")]
 
@@ -44,6 +51,12 @@ def restore(  # noqa: PLR0913 - one parameter an option
             help="certificates, client-cas, crls, configuration; the rest is today's estate.",
         ),
     ] = "all",
+    extract: Annotated[
+        Path | None,
+        typer.Option(
+            "--extract", metavar="DIR", help="Change nothing: unpack the backup, keys and all, into a new folder."
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     accept_lockout: Annotated[
         int | None,
@@ -61,21 +74,24 @@ def restore(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Bring a gateway back from a backup, onto its host or a new, empty one: agents know it by its thumbprint again.
 
-    It is staged, rehearsed, switched and checked from outside, as by apply. Exit code 0: done; 1: failed; 3: refused,
+    It is staged, rehearsed, switched and checked from outside, as by apply; of smp-8, client CAs and CRLs alone come
+    back so, the rest is unpacked with --extract and put back by hand. Exit code 0: done; 1: failed; 3: refused,
     outside the change windows or because agents would be cut off; 64: without --yes and without a terminal.
     """
     context, time = context_of(estate), time_of(now)
     gateway = gateway_of(context, name)
     wanted = _parts(parts)
+    file = None if source == "latest" else Path(source)
+    if extract is not None:
+        _extract(context, gateway, file, extract)
+        return
     if not yes and not sys.stdin.isatty():
         raise UsageError("restore asks before it changes anything, and there is no terminal: run it with --yes")
     stop_on_errors(context, time)
-    stored = read_backup(context, gateway, None if source == "latest" else Path(source))
+    stored = read_backup(context, gateway, file)
     say(f"{name}: backup of {stored.created:%Y-%m-%d %H:%M:%S} UTC, thumbprint {stored.thumbprint or 'not known'}")
-    if not isinstance(stored, GatewayBackup):
-        raise CemopsError(f"{name} is the vendor's gateway, which cemops cannot restore: use its own way (IG-11)")
-    restoring = RestoringGateway(stored, wanted)
-    run = RestoreRun(context, time, window_override=reason_of(override_window), restoring=restoring)
+    kind = restoring(stored, wanted)
+    run = RestoreRun(context, time, window_override=reason_of(override_window), restoring=kind)
     run.recorder.complain = say_error
     with run.recorder.holding("cemops gateway restore"), connected(context, [name], lambda _: None) as session:
         made = plan_session(run, session, [name], lambda _: None)
@@ -93,7 +109,25 @@ def restore(  # noqa: PLR0913 - one parameter an option
         typer.echo(json.dumps(applied_document(run, made, applied), indent=2))
     elif applied and all(host.succeeded for host in applied):
         typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
+    if wanted & OF_THE_MANAGER and kind.by_hand:
+        say(_by_hand(name, kind.by_hand))
     raise typer.Exit(exit_code_of(run, made, applied))
+
+
+def _extract(context: EstateContext, gateway: Gateway, file: Path | None, folder: Path) -> None:
+    places = unpack(read_backup(context, gateway, file), folder.absolute())
+    for place in places:
+        typer.echo(place)
+    say(f"{gateway.name}: {len(places)} files, private keys among them: remove the folder when they are back in place")
+
+
+def _by_hand(name: str, files: Sequence[str]) -> str:
+    shown = ", ".join(files[:SHOWN_FILES])
+    more = f" and {len(files) - SHOWN_FILES} more" if len(files) > SHOWN_FILES else ""
+    return (
+        f"{name}: left as they are, because they are the gateway's manager's own: {shown}{more}. To put them back: "
+        f"`cemops gateway restore {name} --extract DIR`, stop the service, copy them, start it (IG-11)"
+    )
 
 
 def _parts(text: str) -> frozenset[Part]:

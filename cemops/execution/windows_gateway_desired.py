@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cemops.errors import CemopsError, PkiError
@@ -22,11 +22,11 @@ from cemops.pki.inspection import certificate_facts, certificates_from_bytes, cr
 from cemops.pki.name_hash import issuer_hash, subject_hash
 from cemops.planning.certificate_choice import choose_certificate
 from cemops.planning.lockout import surroundings
-from cemops.planning.materials import AuthorityMaterial
+from cemops.planning.materials import AuthorityMaterial, GatewayMaterials
 from cemops.planning.revocation import LiveTrust
 from cemops.planning.sizing import Sizing, gateway_sizing
 from cemops.planning.windows.gateway.desired import CERTIFICATE, KEY, DesiredWindowsGateway, FoundTrust, TrustFile
-from cemops.planning.windows.gateway.folders import GatewayFolders, Installation, installation
+from cemops.planning.windows.gateway.folders import GatewayFolders, installation
 from cemops.planning.windows.gateway.moves import file_at
 from cemops.planning.windows.gateway.smp7 import places_certificate, trial_folders
 from cemops.planning.windows.gateway.trust import OWN_PREFIX
@@ -36,6 +36,7 @@ from cemops.rendering.gateway_httpd import (
     WindowsFolders,
     render_httpd_conf,
 )
+from cemops.rendering.gateway_rehearsal import RehearsalPlace, rehearsed_conf
 
 REHEARSAL_CONNECTIONS = 20
 REHEARSAL_PORTS = range(20_000, 32_000)
@@ -51,9 +52,15 @@ def windows_gateway(
     """
     materials = gateway_materials(context.estate, context.folder, gateway, context.secrets, now)
     found = found_trust(context, gateway, observed)
-    choice = choose_certificate(
-        materials.certificate, found.live.certificate, found.live.key_matches, gateway.fqdn, now
-    )
+    return composed_windows(context, materials, observed, found.live, now), found
+
+
+def composed_windows(
+    context: EstateContext, materials: GatewayMaterials, observed: ObservedWindows, live: LiveTrust, now: datetime
+) -> DesiredWindowsGateway:
+    """Compose the desired state from these materials: PKI's, or a backup's."""
+    gateway = topology.gateway(context.estate, materials.gateway)
+    choice = choose_certificate(materials.certificate, live.certificate, live.key_matches, gateway.fqdn, now)
     desired = DesiredWindowsGateway(
         gateway,
         choice,
@@ -66,11 +73,42 @@ def windows_gateway(
         around=surroundings(context.estate, gateway, now),
         on_loopback=topology.is_on_loopback(gateway),
     )
-    return (_with_configuration(desired, observed) if gateway.layout == "smp-7" else desired), found
+    return _with_configuration(desired, observed) if gateway.layout == "smp-7" else desired
 
 
-def found_trust(context: EstateContext, gateway: Gateway, observed: ObservedWindows) -> FoundTrust:
-    """Read certificates and CRLs out of the observed files; what cannot be read counts as absent."""
+def with_restored_configuration(
+    desired: DesiredWindowsGateway, observed: ObservedWindows, text: str
+) -> DesiredWindowsGateway:
+    """Put a configuration in the place of the rendered one, and rehearse it as it is, over the files on trial."""
+    folders = GatewayFolders(desired.gateway.root)
+    place, (client, crl) = installation(desired.gateway, observed), trial_folders(folders)
+    sizing = gateway_sizing(REHEARSAL_CONNECTIONS, "windows")
+    loopback = RehearsalPlace(f"127.0.0.1:{desired.rehearsal_port}", _slashed(folders.trial), sizing, None, None)
+    tried = rehearsed_conf(text, loopback)
+    moved = {place.client: client, place.crl: crl}
+    if places_certificate(desired):
+        names = (CERTIFICATE, KEY)
+        moved |= {rf"{folders.apache_certs}\{name}": rf"{folders.trial}\{name}" for name in names}
+    for path, trial in moved.items():
+        tried = tried.replace(f'"{_slashed(path)}"', f'"{_slashed(trial)}"')
+    return replace(desired, configuration=text, rehearsal=tried)
+
+
+@dataclass(frozen=True)
+class HeldKey:
+    """A key that is known to belong to a certificate: the certificate's SHA-256, and that of the key's file."""
+
+    certificate: str
+    file: str
+
+
+def found_trust(
+    context: EstateContext, gateway: Gateway, observed: ObservedWindows, held: HeldKey | None = None
+) -> FoundTrust:
+    """Read certificates and CRLs out of the observed files; what cannot be read counts as absent.
+
+    ``held``: the key of a backup, with which a live one is compared before PKI's.
+    """
     place = installation(gateway, observed)
     by_path: dict[str, CertificateFacts] = {}
     for path, file in _files(observed, place.client):
@@ -80,7 +118,7 @@ def found_trust(context: EstateContext, gateway: Gateway, observed: ObservedWind
     lists = {path: crl for path, file in _files(observed, place.crl) if (crl := _crl_in(file.content, authorities))}
     certificate, matches = observed.presented, True
     if gateway.layout == "smp-7":
-        certificate, matches = _live_certificate(context, gateway, observed, place)
+        certificate, matches = _live_certificate(context, gateway, observed, held)
     crls = tuple({crl.sha256: crl for crl in lists.values()}.values())
     return FoundTrust(
         LiveTrust(authorities, crls, certificate, matches and certificate is not None),
@@ -90,21 +128,20 @@ def found_trust(context: EstateContext, gateway: Gateway, observed: ObservedWind
 
 
 def _live_certificate(
-    context: EstateContext,
-    gateway: Gateway,
-    observed: ObservedWindows,
-    place: Installation,
+    context: EstateContext, gateway: Gateway, observed: ObservedWindows, held: HeldKey | None
 ) -> tuple[CertificateFacts | None, bool]:
     """Return the certificate in server.crt, and whether server.key belongs to it, as far as can be told.
 
-    The key never leaves the machine: where PKI holds the same certificate, the hash of its key is compared; else a key
+    An observation has no key: where the same certificate is held here, the hash of its key is compared; else a key
     that is there counts, and the rehearsal tells.
     """
-    folder = place.folders.apache_certs
+    folder = GatewayFolders(gateway.root).apache_certs
     found, key = file_at(observed, folder, CERTIFICATE), file_at(observed, folder, KEY)
     leaf = _certificates(found.content if found else None)[:1]
     if not leaf or key is None or key.size == 0:
         return (leaf[0] if leaf else None), False
+    if held is not None and held.certificate == leaf[0].sha256:
+        return leaf[0], held.file == key.sha256
     known = certificate_material(context.estate, context.folder, gateway, context.secrets).facts
     if known is None or known.sha256 != leaf[0].sha256:
         return leaf[0], True

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
 from pyinfra.api.host import Host
 
 from cemops.execution.completed_change import COMPLETED_CHANGES
@@ -30,7 +31,13 @@ from cemops.model.windows_observed import ObservedWindows
 from cemops.pki.gateway_materials import gateway_key_pem, make_missing, record_live
 from cemops.pki.inspection import facts_from_pem
 from cemops.pki.stored_backup import StoredBackup
-from cemops.planning.windows.gateway.desired import CONFIGURATION, PACKED_CERTIFICATE
+from cemops.planning.revocation import LiveTrust
+from cemops.planning.windows.gateway.desired import (
+    CONFIGURATION,
+    PACKED_CERTIFICATE,
+    DesiredWindowsGateway,
+    FoundTrust,
+)
 from cemops.planning.windows.gateway.folders import GATEWAY_SERVICE, GatewayFolders, install_folders
 from cemops.planning.windows.gateway.moves import file_at
 from cemops.planning.windows.gateway.plan import plan_windows_gateway
@@ -91,8 +98,22 @@ class WindowsGatewayKind(WindowsKind):
 
     def parts(self, run: EstateRun, name: str, observed: ObservedWindows) -> tuple[WindowsPlan, ...]:
         """Plan the gateway."""
-        desired, found = windows_gateway(run.context, topology.gateway(run.context.estate, name), observed, run.now)
+        desired, found = self.desired(run, topology.gateway(run.context.estate, name), observed)
         return (plan_windows_gateway(desired, found, observed, run.now),)
+
+    def desired(
+        self, run: EstateRun, gateway: Gateway, observed: ObservedWindows
+    ) -> tuple[DesiredWindowsGateway, FoundTrust]:
+        """Return what the gateway should be, and what its files say now."""
+        return windows_gateway(run.context, gateway, observed, run.now)
+
+    def found(self, run: EstateRun, gateway: Gateway, observed: ObservedWindows) -> FoundTrust:
+        """Return what the gateway's files say now."""
+        return found_trust(run.context, gateway, observed)
+
+    def key(self, run: EstateRun, gateway: Gateway) -> SecretStr:
+        """Return the key that goes to the gateway with its certificate."""
+        return gateway_key_pem(run.context.estate, run.context.folder, gateway, run.context.secrets)
 
     def purposes(self, context: EstateContext, name: str) -> Purposes:
         """Return nothing: a gateway's certificate is no certificate of IIS."""
@@ -110,7 +131,7 @@ class WindowsGatewayKind(WindowsKind):
             if gateway.layout == "smp-8":
                 facts = first.presented or observed.presented
             else:
-                facts = windows_gateway(context, gateway, observed, run.now)[0].choice.facts
+                facts = self.desired(run, gateway, observed)[0].choice.facts
             return None if facts is None else facts.sha256
 
         def runs() -> bool:
@@ -128,7 +149,7 @@ class WindowsGatewayKind(WindowsKind):
         )
         asking = 0 if run.gate is None else run.gate.seconds(gateway.name)
         return GatewaySide(
-            key=lambda: gateway_key_pem(context.estate, context.folder, gateway, context.secrets),
+            key=lambda: self.key(run, gateway),
             before=look.before,
             look=look.after,
             dead_man_seconds=gateway.confirm_seconds + RESTART_SECONDS + asking,
@@ -136,39 +157,45 @@ class WindowsGatewayKind(WindowsKind):
 
     def prepared(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> WindowsPlan:
         """Make what PKI has to make for this gateway, and plan with it."""
-        context = run.context
-        gateway = topology.gateway(context.estate, host.name)
+        gateway = topology.gateway(run.context.estate, host.name)
         observed: ObservedWindows = run.observe(host).observed
         run.guard(host, self.plan(run, host.name, observed))
-        live = found_trust(context, gateway, observed).live
-        for sentence in make_missing(
-            context.estate,
-            context.folder,
-            gateway,
-            context.secrets,
-            run.now,
-            live.certificate,
-            live_key_matches=live.key_matches,
-            live_authorities=live.authorities,
-            with_certificate=gateway.layout == "smp-7",
-        ):
+        for sentence in self.make_missing(run, gateway, self.found(run, gateway, observed).live):
             report(sentence)
         plan = self.plan(run, host.name, observed)
         run.guard(host, plan)
         return plan
 
-    def backup(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange:
+    def make_missing(
+        self, run: EstateRun, gateway: Gateway, live: LiveTrust, *, with_certificate: bool = True
+    ) -> tuple[str, ...]:
+        """Make what PKI has to make; return sentences of what was made."""
+        return make_missing(
+            run.context.estate,
+            run.context.folder,
+            gateway,
+            run.context.secrets,
+            run.now,
+            live.certificate,
+            live_key_matches=live.key_matches,
+            live_authorities=live.authorities,
+            with_certificate=with_certificate and gateway.layout == "smp-7",
+        )
+
+    def backing_up(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange:
         """Return the backup that is taken before the gateway is touched (IG-11)."""
         context = run.context
         gateway = topology.gateway(context.estate, host.name)
         observed: ObservedWindows = run.observe(host).observed
         folders = GatewayFolders(gateway.root)
+        live = self.found(run, gateway, observed).live
         if gateway.layout == "smp-8":
-            is_whole = file_at(observed, folders.certs, PACKED_CERTIFICATE) is not None
+            has_all = file_at(observed, folders.certs, PACKED_CERTIFICATE) is not None
         else:
-            live = found_trust(context, gateway, observed).live
             has_configuration = file_at(observed, folders.conf, CONFIGURATION) is not None
-            is_whole = has_configuration and live.certificate is not None and live.key_matches
+            has_all = has_configuration and live.certificate is not None and live.key_matches
+        # What an installer lays down lets no agent in: it must not become the latest backup after a fire.
+        is_whole = has_all and bool(live.authorities)
 
         def read() -> StoredBackup:
             return read_windows_gateway(context, WindowsMachine(host), gateway, observed.presented)
@@ -178,7 +205,7 @@ class WindowsGatewayKind(WindowsKind):
     def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
         """Remember the certificate that a gateway serves which is as it should be (IG-06)."""
         gateway = topology.gateway(run.context.estate, name)
-        live = found_trust(run.context, gateway, observed).live.certificate
+        live = self.found(run, gateway, observed).live.certificate
         if live is not None and self.plan(run, name, replace(observed, dead_men=())).is_empty:
             record_live(run.context.estate, run.context.folder, gateway, live.pem)
 

@@ -86,7 +86,7 @@ class WindowsKind(ABC):
         del run, host
         return None
 
-    def backup(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange | None:
+    def backing_up(self, run: EstateRun, host: Host, report: Callable[[str], None]) -> BackupBeforeChange | None:
         """Return the backup that is taken before the machine is touched; of servers there is none."""
         del run, host, report
         return None
@@ -153,7 +153,7 @@ class WindowsKind(ABC):
         if run.observe(host).observed.dead_men:
             yield Step("settle the change that waits for its confirmation", settle)
         plan = self.prepared(run, host, transaction.report)
-        backup = self.backup(run, host, transaction.report)
+        backup = self.backing_up(run, host, transaction.report)
         if not plan.is_empty:
             yield from backup.steps() if backup is not None else ()
             for step in transaction.steps(plan):

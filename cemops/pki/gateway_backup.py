@@ -21,6 +21,7 @@ from cemops.model.certificates import CertificateFacts
 from cemops.pki.inspection import certificate_facts, certificates_from_bytes, translated
 from cemops.pki.keyed_certificate import PrivateKey, key_matches
 from cemops.pki.sealed_file import Seal, SealedFile
+from cemops.planning.desired_gateway import UNIT
 
 MOST_BYTES = 64 * 1024 * 1024
 """A gateway with a CRL of 100,000 entries has 7.2 MB; anything larger is something else."""
@@ -78,6 +79,16 @@ class GatewayBackup:
             key = serialization.load_pem_private_key(self.key.get_secret_value().encode(), None)
         if not isinstance(key, PrivateKey) or not key_matches(key, self.facts):
             raise PkiError(f"the key in {self.source} does not belong to the certificate there: run `cemops apply`")
+
+    def unpacked(self) -> Mapping[str, bytes]:
+        """Return its files by name: for an operator who puts them back by hand."""
+        texts = {
+            **self.files,
+            self.certificate_path.rpartition("/")[2]: self.certificate,
+            self.key_path.rpartition("/")[2]: self.key.get_secret_value(),
+            **({} if self.unit is None else {UNIT: self.unit}),
+        }
+        return {name: text.encode() for name, text in texts.items()}
 
     def sealed(self, seal: Seal) -> bytes:
         """Return the file that holds it."""

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
 from cemops.execution.gateway_desired import desired_gateway
-from cemops.execution.gateway_restore import WHOLE, Part, RestoreRun, RestoringGateway
+from cemops.execution.gateway_restore import RestoringGateway
+from cemops.execution.restore_run import RestoreRun
+from cemops.execution.restored_parts import WHOLE, Part
 from cemops.model import topology
 from cemops.model.observed import ObservedGateway
 from cemops.pki import authorities, made_certificates, probe_agents

@@ -117,9 +117,14 @@ def _surplus(place: TrustFolder, moves: Moves) -> Iterator[str]:
 
 def _is_trust(name: str, found: ObservedFileContent) -> bool:
     """Tell whether OpenSSL or the gateway may take a file for a CA or a CRL: scripts and notes stay where they are."""
-    if _HASH_NAME.fullmatch(name) or name.casefold().endswith(_ENDINGS):
+    if is_hash_name(name) or name.casefold().endswith(_ENDINGS):
         return True
     return found.content is not None and any(mark in found.content for mark in _MARKS)
+
+
+def is_hash_name(name: str) -> bool:
+    """Tell whether a file's name is that of a copy by which OpenSSL finds a CA or a CRL."""
+    return _HASH_NAME.fullmatch(name) is not None
 
 
 def _shown(folder: str, name: str) -> str:

@@ -133,7 +133,8 @@ def test_a_list_that_the_operator_has_not_entered_yet_does_not_hold_up_a_crl(sit
 
     done = site.apply()
 
-    assert (site.agent_gets(served.revoked, TARGET), site.agent_gets(served.agent, TARGET)) == (None, 403)
+    gets = site.agent_gets(served.revoked, TARGET), site.agent_gets(served.agent, TARGET)
+    assert gets == (None, 403), shown(done)
     assert site.state_of_service() == "Running"
     assert "was put back" not in shown(done)
 

@@ -90,8 +90,8 @@ def unlisted_site_server(subject: Subject) -> Iterator[Breach]:
             if lacking:
                 yield Breach(
                     ("internet_sites", i, "site_servers", k),
-                    f"{server} serves agents on the Internet, but {', '.join(lacking)} does not list it: add it"
-                    " to the servers there",
+                    f"{server} serves agents on the Internet, but {', '.join(lacking)}"
+                    f" {'does' if len(lacking) == 1 else 'do'} not list it: add it to the servers there",
                 )
 
 

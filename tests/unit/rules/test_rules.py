@@ -192,6 +192,12 @@ def test_an_interval_of_one_minute_is_said_as_one() -> None:
     assert [finding.message for finding in found] == ["an interval of 1 minute is not possible: write 15 to 1440"]
 
 
+@pytest.mark.parametrize(("without", "said"), [((1,), "gw2 does not list it"), ((0, 1), "gw1, gw2 do not list it")])
+def test_gateways_without_a_site_server_are_said_in_their_number(without: tuple[int, ...], said: str) -> None:
+    found = findings({f"gateways.{i}.servers": [*ONLY_NS1, {"site_server": "ps1"}] for i in without})
+    assert [said in finding.message for finding in found if finding.rule == "CEM105"] == [True]
+
+
 def test_documentation_lists_every_rule_as_it_is() -> None:
     listed = [line for line in Path("docs/rules.md").read_text().splitlines() if line.startswith("| CEM")]
     rows = [f"| {rule.id} | {rule.severity} | {rule.fact or ''} | {rule.title} |" for rule in RULES]

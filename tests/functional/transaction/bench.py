@@ -257,13 +257,17 @@ class Bench:
         return Agent(dial, sni=found.fqdn, thumbprint=self.thumbprint(gateway), credential=credential)
 
     def thumbprint(self, gateway: str) -> str:
-        """The thumbprint of the certificate that the live configuration names."""
+        """The thumbprint of the certificate that serves."""
+        pem = self.named(gateway, "SSLCertificateFile").read_bytes()
+        return certificates_from_bytes(pem, "live")[0].fingerprint(SHA256()).hex().upper()
+
+    def named(self, gateway: str, directive: str) -> Path:
+        """The file that the live configuration names: keys and certificates of other tests may lie beside it."""
         for line in (self.release(gateway) / "httpd.conf").read_text("utf-8").splitlines():
             words = line.split()
-            if words[:1] == ["SSLCertificateFile"]:
-                path = Path(words[1].strip('"'))
-                return certificates_from_bytes(path.read_bytes(), "live")[0].fingerprint(SHA256()).hex().upper()
-        raise AssertionError("the live configuration names no certificate")
+            if words[:1] == [directive]:
+                return Path(words[1].strip('"'))
+        raise AssertionError(f"the live configuration has no {directive}")
 
     def opens(self, gateway: str, target: str) -> bool:
         """Whether a new tunnel opens now."""

@@ -35,12 +35,7 @@ def test_a_gateway_is_backed_up_while_it_serves_in_one_remote_command(bench: Ben
     assert backups(bench, "gw1") == [*known, file]
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
-    # Tests share the bench: keys of earlier certificates may lie beside the one that serves.
-    (key,) = (
-        Path(line.split('"')[1])
-        for line in (bench.root("gw1") / "current" / "httpd.conf").read_text("utf-8").splitlines()
-        if line.strip().startswith("SSLCertificateKeyFile")
-    )
+    key = bench.named("gw1", "SSLCertificateKeyFile")
     held = file.read_bytes()
     body = key.read_text("ascii").splitlines()[5].encode()
     assert body not in held

@@ -152,8 +152,7 @@ def test_a_lost_release_that_is_not_live_is_no_drift(bench: Bench) -> None:
 
 def test_an_unreadable_key_is_seen_and_delivered_again(bench: Bench) -> None:
     thumbprint = bench.thumbprint("gw1")
-    (key,) = (bench.root("gw1") / "tls").glob("*.key")
-    key.unlink()
+    bench.named("gw1", "SSLCertificateKeyFile").unlink()
     seen = bench.plan("--limit", "gw1")
     assert seen.code == 2, seen.everything
     assert "agents-cut-off" not in seen.out

@@ -1,4 +1,4 @@
-"""``cemops init``: a new estate repository, ready to plan."""
+"""``cemops init``: a new estate repository, ready to fill in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(app: Typer) -> None:
 
 
 def init(folder: Folder) -> None:
-    """Write a new estate repository, ready to plan.
+    """Write a new estate repository, ready to fill in.
 
     It holds an estate to fill in, what stock pyinfra needs, pipelines for GitLab and GitHub, a pre-commit hook,
     CODEOWNERS and a schema for editors. Nothing is asked and nothing is overwritten: exit code 64 where DIR is not
@@ -35,4 +35,5 @@ def init(folder: Folder) -> None:
     for file in files:
         typer.echo(folder / file.path)
     inside = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))}; "
-    say(f'Next: {inside}grep -rn "CHANGE.ME" . shows what to fill in; then `cemops validate`. README.md says the rest.')
+    say(f'Next: {inside}grep -rn "CHANGE.ME" . shows what to fill in; then `cemops validate` refuses what is left.')
+    say("`git init` comes before `pre-commit install`. README.md says the rest.")

@@ -30,6 +30,7 @@ def test_every_file_is_named_and_there_and_the_next_step_is_said(tmp_path: Path)
     assert result.stdout.splitlines() == [str(folder / file.path) for file in scaffold()]
     assert all((folder / file.path).read_text("utf-8") == file.text for file in scaffold())
     assert f"Next: cd '{folder}'; grep" in result.stderr
+    assert "`git init` comes before `pre-commit install`" in result.stderr
 
 
 def test_in_the_folder_itself_nobody_is_told_to_go_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +46,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["new"], 0), (["."], 64), ([], 64)])
-def test_exit_codes_are_the_contract_and_a_new_repository_validates(
+def test_exit_codes_are_the_contract_and_a_new_repository_wants_to_be_filled_in(
     tmp_path: Path, arguments: list[str], code: int
 ) -> None:
     (tmp_path / "in the way").touch()
@@ -66,5 +67,5 @@ def test_exit_codes_are_the_contract_and_a_new_repository_validates(
     assert done.returncode == code, done.stderr
     if code == 0:
         validated = cemops("validate", cwd=tmp_path / "new")
-        assert validated.returncode == 0
-        assert "inventory/estate.yaml: 0 errors, 0 warnings" in validated.stdout
+        assert validated.returncode == 1
+        assert "inventory/estate.yaml: 9 errors, 0 warnings" in validated.stdout

@@ -53,11 +53,30 @@ def test_programs_are_executable_and_have_an_interpreter_and_nothing_else_has() 
     assert programs == {path for path in FILES if path.endswith(".sh")}
 
 
-def test_the_starter_estate_has_no_error_and_no_warning(tmp_path: Path) -> None:
+def filled_in() -> str:
+    """Return the starter estate as somebody would fill it in."""
+    text = FILES["inventory/estate.yaml"].text.replace("SHA256:CHANGE_ME", "SHA256:" + "A" * 43)
+    for address in ("203.0.113.11", "203.0.113.12"):
+        text = text.replace("address: CHANGE_ME", f"address: {address}", 1)
+    return re.sub(r"(?<=fqdn: )(\w+)\.CHANGE_ME", r"\1.corp.example", text)
+
+
+def test_the_starter_estate_once_filled_in_has_no_error_and_no_warning(tmp_path: Path) -> None:
     file = tmp_path / "estate.yaml"
-    file.write_text(FILES["inventory/estate.yaml"].text, "utf-8")
+    file.write_text(filled_in(), "utf-8")
     validation = validate_file(file, NOW)
     assert {str(finding.severity) for finding in validation.findings} == {"info"}
+
+
+def test_every_name_address_and_key_that_is_not_filled_in_is_an_error_at_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "estate.yaml"
+    text = FILES["inventory/estate.yaml"].text
+    file.write_text(text, "utf-8")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if "CHANGE_ME" in line.partition("#")[0]]
+    assert len(lines) == 9
+    found = validate_file(file, NOW)
+    assert found.errors
+    assert [finding.line for finding in found.findings] == lines
 
 
 def test_the_schema_for_editors_takes_the_starter_estate_and_refuses_a_wrong_field() -> None:
@@ -200,11 +219,11 @@ def test_the_hook_validates_without_fetching_anything() -> None:
 def test_every_placeholder_of_the_starter_estate_is_marked() -> None:
     lines = FILES["inventory/estate.yaml"].text.splitlines()
     for number, line in enumerate(lines):
-        if re.search(r"\.example|203\.0\.113|CHANGEME|certs/ns1-root", line.partition("#")[0]):
+        if re.search(r"\.example|203\.0\.113|CHANGE_ME|certs/ns1-root", line.partition("#")[0]):
             assert any("CHANGE ME" in near for near in lines[max(0, number - 2) : number + 1]), line
 
 
 def test_the_estate_names_no_secret_as_a_value() -> None:
-    estate = load_estate_text(FILES["inventory/estate.yaml"].text, "estate.yaml").estate
+    estate = load_estate_text(filled_in(), "estate.yaml").estate
     assert estate.pki.passphrase == "env:CEMOPS_PKI_PASSPHRASE"
     assert [one.password for one in estate.credentials.values()] == [None]

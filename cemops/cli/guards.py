@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cemops.cli.messages import say
 from cemops.errors import RefusedError
 from cemops.execution.applying_run import AppliedHost
 from cemops.execution.estate_run import EstateRun
@@ -23,10 +24,16 @@ def pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None, *, inste
         raise RefusedError(f"{closed}. Nothing was changed.")
     if made.cut_off and accept_lockout != len(made.cut_off):
         listed = "\n".join(f"  {line}" for line in made.cut_off)
+        number = len(made.cut_off)
+        given = ""
+        if accept_lockout is not None:
+            given = f" (--accept-lockout {accept_lockout} was given, {number} {'is' if number == 1 else 'are'} listed)"
         raise RefusedError(
-            f"this cuts agents off:\n{listed}\n{instead}, or, knowing what it does, add "
-            f"--accept-lockout {len(made.cut_off)}. Nothing was changed."
+            f"this cuts agents off{given}:\n{listed}\n{instead}, or, knowing what it does, add "
+            f"--accept-lockout {number}. Nothing was changed."
         )
+    if accept_lockout is not None and not made.cut_off:
+        say(f"--accept-lockout {accept_lockout} was not needed: this cuts no agent off.")
     run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
 
 

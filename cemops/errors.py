@@ -70,6 +70,16 @@ class HostError(CemopsError):
         self.unreachable = unreachable
 
 
+class LeftAloneError(HostError):
+    """A machine was not begun, because what came before it stopped the rollout: nothing is wrong with it."""
+
+
+class StoppedError(CemopsError):
+    """Somebody asked a command to stop, and it did, in order (130, as shells have it)."""
+
+    exit_code = 130
+
+
 class UsageError(CemopsError):
     """The command was called wrongly (64)."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cemops.cli.guards import applied_document, exit_code_of, pass_guards
+from cemops.cli.guards import applied_document, exit_code_of, judged_at, pass_guards, stop_if_interrupted
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import progress, say, say_error
 from cemops.cli.options import (
@@ -24,7 +24,7 @@ from cemops.cli.options import (
     time_of,
 )
 from cemops.cli.styled import show_plan
-from cemops.errors import RefusedError, UsageError
+from cemops.errors import HostError, RefusedError, UsageError
 from cemops.execution.applying_run import AppliedHost, apply_session, settle_session
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.health_gate import HealthGate
@@ -101,9 +101,12 @@ def apply(  # noqa: PLR0913 - one parameter an option
     saved = None if planfile is None else _agreed(run, planfile, limit)
     names = wanted_hosts(context.estate, names_of(limit) if saved is None else saved.hosts)
     managed = managed_hosts(context.estate, names)
+    if canary is not None and canary not in managed:
+        raise UsageError(f"--canary {canary} is not among the machines of this apply: {', '.join(managed)}")
     if not yes and not sys.stdin.isatty():
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
     run.recorder.complain = say_error
+    judged_at(run, time if now else None)
     with run.recorder.holding("cemops apply"), connected(context, managed, lambda _: None) as session:
         if saved is not None:
             _refuse_again(run, saved)
@@ -122,17 +125,20 @@ def apply(  # noqa: PLR0913 - one parameter an option
                 say("nothing was changed")
                 raise typer.Exit(1)
         run.recorder.plan = made
+        if made.cut_off and not made.has_changes:
+            run.recorder.begin_apply()  # who agreed to it is on record, though no machine changes
         run.applied.remember(host.host for host in made.hosts if host.status is HostStatus.IN_SYNC and host.managed)
         changed = [host.host for host in made.hosts if host.status is HostStatus.CHANGES]
-        stages = _stages(run, batches(context.estate, changed, canary, size), max_failures)
+        _refuse_unfit_canary(made, canary)
+        stages = _stages(run, made, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
-    if run.halted is not None:
-        _say_how_to_resume(run.halted, applied)
+    _say_how_to_resume(run, made, applied)
     _show(run, made, applied, output)
+    stop_if_interrupted(run)
     raise typer.Exit(exit_code_of(run, made, applied))
 
 
-def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None) -> RolloutStages:
+def _stages(run: EstateRun, made: Plan, wanted: tuple[Batch, ...], max_failures: int | None) -> RolloutStages:
     """Look at the gateways that change as agents do, to compare with afterwards."""
     run.gate = HealthGate(run.context, run.now, say)
     run.gate.before(name for batch in wanted for name in batch.hosts)
@@ -141,17 +147,26 @@ def _stages(run: EstateRun, wanted: tuple[Batch, ...], max_failures: int | None)
     def fits(batch: Batch) -> str | None:
         return too_long([durations.get(name) for name in batch.hosts], run.closes_in())
 
-    run.stages = RolloutStages(wanted, max_failures, closed=run.closed, fits=fits)
+    failed = sum(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in made.hosts)
+    run.stages = RolloutStages(wanted, max_failures, failed, closed=run.closed, fits=fits)
     return run.stages
 
 
-def _say_how_to_resume(halted: str, applied: tuple[AppliedHost, ...]) -> None:
-    say_error(f"stopped: {halted}")
+def _refuse_unfit_canary(made: Plan, canary: str | None) -> None:
+    """Raise HostError where the canary cannot go first: nobody else goes then."""
+    found = next((host for host in made.hosts if host.host == canary), None)
+    if found is not None and found.status in (HostStatus.UNREACHABLE, HostStatus.ERROR):
+        raise HostError(found.host, f"the canary {found.host} cannot go first, so nothing was changed: {found.error}")
+
+
+def _say_how_to_resume(run: EstateRun, made: Plan, applied: tuple[AppliedHost, ...]) -> None:
+    if run.halted is not None and run.interruption.reason is None:
+        say_error(f"stopped: {run.halted}")
     left = [host.name for host in applied if not host.succeeded]
     if left:
-        say(f"Go on, when that is settled, with: cemops apply --limit {','.join(left)}")
-    else:
-        say("Every machine of the plan was done before.")
+        lines = sum(len(host.cut_off) for host in made.hosts if host.host in left)
+        accepted = f" --accept-lockout {lines}" if lines else ""
+        say(f"Go on, when that is settled, with: cemops apply --limit {','.join(left)}{accepted}")
 
 
 def _agreed(run: EstateRun, planfile: Path, limit: list[str] | None) -> SavedPlan:
@@ -190,9 +205,11 @@ def _settled(run: EstateRun, session: Session) -> bool:
 def _outcome(made: Plan, applied: tuple[AppliedHost, ...]) -> str:
     """Say what came of every host that was asked for."""
     changed = sum(host.succeeded for host in applied)
+    left_alone = sum(host.left_alone for host in applied)
     counts = {
         "changed": changed,
-        "failed": len(applied) - changed + sum(host.status is HostStatus.ERROR for host in made.hosts),
+        "failed": len(applied) - changed - left_alone + sum(host.status is HostStatus.ERROR for host in made.hosts),
+        "left alone": left_alone,
         "unreachable": sum(host.status is HostStatus.UNREACHABLE for host in made.hosts),
         "in sync": sum(host.status is HostStatus.IN_SYNC and host.managed for host in made.hosts),
     }

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from cemops.cli.gateway_names import Name, gateway_of
-from cemops.cli.guards import applied_document, exit_code_of, pass_guards
+from cemops.cli.guards import applied_document, exit_code_of, judged_at, pass_guards, stop_if_interrupted
 from cemops.cli.judging import stop_on_errors
 from cemops.cli.messages import say, say_error
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, context_of, reason_of, time_of
@@ -93,6 +93,7 @@ def restore(  # noqa: PLR0913 - one parameter an option
     kind = restoring(stored, wanted)
     run = RestoreRun(context, time, window_override=reason_of(override_window), restoring=kind)
     run.recorder.complain = say_error
+    judged_at(run, time if now else None)
     with run.recorder.holding("cemops gateway restore"), connected(context, [name], lambda _: None) as session:
         made = plan_session(run, session, [name], lambda _: None)
         if output == "text":
@@ -111,6 +112,7 @@ def restore(  # noqa: PLR0913 - one parameter an option
         typer.echo(f"Restored: {name}. `cemops plan --limit {name}` tells what the estate wants otherwise.")
     if wanted & OF_THE_MANAGER and kind.by_hand:
         say(_by_hand(name, kind.by_hand))
+    stop_if_interrupted(run)
     raise typer.Exit(exit_code_of(run, made, applied))
 
 

@@ -110,6 +110,8 @@ def _lines(lock: Lock | None, applies: Iterable[Apply]) -> Iterator[str]:
         none = False
         yield f"apply {apply.number}: {apply.result}, {_time(apply.started)}, {apply.who} on {apply.operator_host}"
         yield f"  {_origin(apply)}"
+        for line in apply.accepted_lockout:
+            yield f"  accepted: {line}"
         for host, changes in groupby(apply.changes, key=lambda change: change.host):
             yield from _host_lines(host, tuple(changes))
     if none:
@@ -122,7 +124,8 @@ def _origin(apply: Apply) -> str:
         git = f", git {apply.git_revision[:12]}{' with changes that are not committed' if apply.git_dirty else ''}"
     plan = "" if apply.plan is None else f", plan {apply.plan}"
     override = "" if apply.window_override is None else f", outside the change windows: {apply.window_override}"
-    return f"{apply.command}{plan}, estate {apply.estate_digest[:19]}{git}{override}"
+    judged = "" if apply.judged_at is None else f", judged as of {_time(apply.judged_at)} (--now)"
+    return f"{apply.command}{plan}, estate {apply.estate_digest[:19]}{git}{judged}{override}"
 
 
 def _host_lines(host: str, changes: tuple[AppliedChange, ...]) -> Iterator[str]:

@@ -32,8 +32,8 @@ import typer
 from cemops import __version__
 from cemops.cli.messages import say, say_error
 from cemops.cli.tracebacks import traceback_text
-from cemops.errors import CemopsError, UsageError
-from cemops.execution.interruption import INTERRUPTED, end_with
+from cemops.errors import CemopsError, StoppedError, UsageError
+from cemops.execution.interruption import end_with
 
 COMMANDS = (
     "init",
@@ -50,6 +50,7 @@ COMMANDS = (
     "lab",
 )
 """Modules of this package, in the order of the help."""
+INTERRUPTED = StoppedError.exit_code
 _INTERRUPTED_SENTENCE = (
     "interrupted. A gateway that was switched and not yet confirmed goes back by itself; "
     "look with `cemops plan`, and go on with `cemops apply`"

@@ -77,4 +77,4 @@ def exit_code(made: Plan, *, detailed: bool) -> int:
     """Return the contract's exit code: a failed host wins over changes."""
     if made.has_failures:
         return FAILED_EXIT_CODE
-    return CHANGES_EXIT_CODE if detailed and made.has_changes else 0
+    return CHANGES_EXIT_CODE if detailed and made.needs_consent else 0

@@ -7,6 +7,7 @@ something is about to be changed, and not before: `cemops plan` pays nothing for
 from __future__ import annotations
 
 import atexit
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from gevent import GreenletExit
 from pyinfra import logger
 
-from cemops.errors import CemopsError, RefusedError, what_may_be_said
+from cemops.errors import CemopsError, LeftAloneError, RefusedError, what_may_be_said
 from cemops.execution.estate_context import EstateContext
 from cemops.execution.plan_file import revision
 from cemops.planning.changes import Change, Plan
@@ -42,8 +43,12 @@ class ApplyRecorder:
         self._at_work: set[str] = set()
         """Hosts that are begun and not finished: an end that finds one was an interruption."""
         self._failed = False
-        self.interrupted = False
-        """Whether machines were left alone because somebody asked to stop."""
+        self._refused = False
+        self._left_alone = False
+        self.judged_at: str | None = None
+        """The time of ``--now``, if one was given."""
+        self.accepted: tuple[str, ...] = ()
+        """Who is cut off with the operator's consent."""
         self._recorded_plan: str | None = None
         self.plan: Plan | None = None
         """The plan that was agreed to, where there is one: recorded when the apply begins."""
@@ -71,14 +76,18 @@ class ApplyRecorder:
         if not held:
             self._hold("pyinfra")
             atexit.register(self.end)  # stock pyinfra knows nothing of it
+        self.begin_apply()
+        self._at_work.add(host)
+        return not held
+
+    def begin_apply(self) -> None:
+        """Record that an apply begins, once: by itself where there is something to record though no host changes."""
         store = self._held()
         if self._apply is None:
             self._apply = store.begin(self._start())
         if self.plan is not None and self._recorded_plan != self.plan.plan_id:
             self._recorded_plan = self.plan.plan_id
             store.plan(self._apply, _record_of(self.plan), estate_digest(self._context.estate))
-        self._at_work.add(host)
-        return not held
 
     def applied_before(self, plan: str) -> str | None:
         """Return when and by whom a plan was applied, None where it was not; under the lock. Raises StoreError."""
@@ -124,7 +133,9 @@ class ApplyRecorder:
     def finish(self, host: str, error: Exception | None = None) -> None:
         """Record what came of the changes of a host. Raises StoreError where all went well but for the record."""
         self._at_work.discard(host)
-        self._failed |= error is not None and not isinstance(error, RefusedError)
+        self._refused |= isinstance(error, RefusedError)
+        self._left_alone |= isinstance(error, LeftAloneError)
+        self._failed |= error is not None and not isinstance(error, RefusedError | LeftAloneError)
         numbers = self._started.pop(host, {})
         if self._store is None or not numbers:
             return
@@ -146,8 +157,10 @@ class ApplyRecorder:
         if store is None:
             return
         try:
-            stopped = interrupted or self.interrupted or bool(self._at_work)
-            store.end(self._apply, interrupted=stopped, failed=self._failed)
+            from cemops.store.records import Ending  # noqa: PLC0415 - imported with the store
+
+            stopped = interrupted or bool(self._at_work)
+            store.end(self._apply, Ending(stopped, self._failed, self._refused, self._left_alone))
         except CemopsError as trouble:
             self.complain(f"the lock could not be released: {trouble}. When that is mended, run `cemops unlock`")
         finally:
@@ -175,7 +188,15 @@ class ApplyRecorder:
 
         git = revision(self._context.folder) or {"revision": None, "dirty": None}
         digest = estate_digest(self._context.estate)
-        return ApplyStart(self._command, digest, git["revision"], git["dirty"], self._window_override)
+        return ApplyStart(
+            self._command,
+            digest,
+            git["revision"],
+            git["dirty"],
+            self._window_override,
+            self.judged_at,
+            json.dumps(self.accepted) if self.accepted else None,
+        )
 
 
 def _record_of(plan: Plan) -> PlanRecord:

@@ -27,6 +27,8 @@ class AppliedHost:
     succeeded: bool
     error: str | None = None
     refused: bool = False
+    left_alone: bool = False
+    """It was not begun: something before it stopped the rollout."""
 
 
 def settle_session(run: EstateRun, session: Session, report: Callable[[str], None]) -> bool:
@@ -82,6 +84,7 @@ def apply_session(
             host.name,
             succeeded=host not in state.failed_hosts,
             error=run.failures.get(host.name),
+            left_alone=host.name in run.left_alone,
             refused=any(str(error).startswith(f"{host.name}:") for error in run.refusals),
         )
         for host in hosts

@@ -18,7 +18,7 @@ from pyinfra import logger
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
-from cemops.errors import CemopsError, HostError, RefusedError
+from cemops.errors import CemopsError, HostError, LeftAloneError, RefusedError
 from cemops.execution.applied_estates import AppliedEstates
 from cemops.execution.apply_recorder import ApplyRecorder
 from cemops.execution.estate_context import EstateContext
@@ -61,6 +61,8 @@ class EstateRun:
     """Tells the operator what is being done on a host; on pyinfra's log where nothing else is set."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a host failed, by name."""
+    left_alone: set[str] = field(default_factory=set)
+    """Those of them that were not begun."""
     changed: set[str] = field(default_factory=set)
     """Hosts whose turn has come: no other host's turn observes them again."""
     logged: set[str] = field(default_factory=set)
@@ -164,7 +166,7 @@ class EstateRun:
         """
         stopper = self.stopped_by.get(self.kind(host.name).deploy)
         if stopper is not None:
-            raise HostError(host.name, f"left alone, because {stopper} failed; see why, then run apply again")
+            raise LeftAloneError(host.name, f"left alone, because {stopper} failed; see why, then run apply again")
         if plan.errors:
             raise HostError(host.name, "; ".join(plan.errors))
         # A batch that began in the window is finished.

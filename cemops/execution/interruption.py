@@ -14,8 +14,6 @@ from typing import Any
 
 import gevent
 
-INTERRUPTED = 130
-"""Exit code of a command that was interrupted (as shells have it)."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 

@@ -17,7 +17,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_host, ctx_state
 
-from cemops.errors import CemopsError, HostError, RefusedError, what_may_be_said
+from cemops.errors import CemopsError, LeftAloneError, RefusedError, what_may_be_said
 from cemops.execution.current_estate import current_context
 from cemops.execution.estate_run import EstateRun
 from cemops.execution.interruption import end_process
@@ -50,6 +50,8 @@ class StepCommand(PyinfraCommand):
             self._run()
         except Exception as error:  # noqa: BLE001 - an error inside cemops is this host's alone, too
             run.failures[self._host.name] = what_may_be_said(error)
+            if isinstance(error, LeftAloneError):
+                run.left_alone.add(self._host.name)
             run.locks.release(self._host, error)
             run.recorder.finish(self._host.name, error)
             logger.error("%s%s", self._host.print_prefix, what_may_be_said(error))
@@ -159,10 +161,9 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
 
 def _let_through(run: EstateRun, host: Host) -> None:
     if run.interruption.reason is not None:
-        run.recorder.interrupted = True
-        raise HostError(host.name, f"left alone: {run.interruption.reason}")
+        raise LeftAloneError(host.name, f"left alone: {run.interruption.reason}")
     if run.stages is not None:
-        run.stages.admit(host.name, run.failures)
+        run.stages.admit(host.name, run.failures.keys() - run.left_alone)
 
 
 def _failing(state: State, run: EstateRun, host: Host, error: CemopsError) -> Iterator[PyinfraCommand]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from cemops.errors import HostError
+from cemops.errors import LeftAloneError
+from cemops.model.counting import counted
 from cemops.planning.batches import Batch
 
 
@@ -18,6 +19,8 @@ class RolloutStages:
 
     batches: Sequence[Batch]
     max_failures: int | None = None
+    failed_before: int = 0
+    """Machines that could not be reached or planned."""
     closed: Callable[[], str | None] = lambda: None
     """Why no further batch may begin (the change window has closed); None where one may."""
     fits: Callable[[Batch], str | None] = lambda _: None
@@ -27,14 +30,15 @@ class RolloutStages:
     _begun: set[int] = field(default_factory=set)
 
     def admit(self, name: str, failed: Collection[str]) -> None:
-        """Raise HostError where a machine must not be touched any more."""
-        if self.halted is None and self.max_failures is not None and len(failed) > self.max_failures:
-            self.halted = f"{len(failed)} machines failed, more than --max-failures {self.max_failures}"
+        """Raise LeftAloneError where a machine must not be touched any more."""
+        number = len(failed) + self.failed_before
+        if self.halted is None and self.max_failures is not None and number > self.max_failures:
+            self.halted = f"{counted(number, 'machine')} failed, more than --max-failures {self.max_failures}"
         index = next((at for at, batch in enumerate(self.batches) if name in batch.hosts), None)
         if index is not None:
             self._begin(index)
         if self.halted is not None:
-            raise HostError(name, f"left alone: {self.halted}")
+            raise LeftAloneError(name, f"left alone: {self.halted}")
 
     def has_begun(self, name: str) -> bool:
         """Tell whether a machine's batch was let through."""

@@ -112,6 +112,8 @@ class Change:
     warnings: tuple[PlanWarning, ...] = ()
     intent: Intent | None = None
     """None for a step of the operator, and before it was compared with the last apply."""
+    unfinished: bool = False
+    """Whether an apply that is at work, or was cut off, left it: nobody changed anything by hand."""
 
     @property
     def id(self) -> str:

@@ -136,6 +136,7 @@ def _pending_change(host: str, observed: ObservedGateway) -> Change | None:
                 f"{pending.deadline:%Y-%m-%d %H:%M:%S} UTC",
             ),
         ),
+        unfinished=True,
     )
 
 

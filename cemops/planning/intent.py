@@ -53,6 +53,12 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
         return plan
     if plan.status is HostStatus.IN_SYNC:
         return replace(plan, cut_off=(), refusals=())
+    if any(change.unfinished for change in plan.changes):
+        waiting = PlanWarning(
+            "unfinished-apply",
+            "an apply is at work here, or was cut off before it was confirmed: what drifted is told when it is settled",
+        )
+        return replace(plan, status=HostStatus.IN_SYNC, changes=(), warnings=(waiting,), cut_off=(), refusals=())
     unknown = PlanWarning(
         NO_BASELINE, "no apply of this host is known here: what drifted cannot be told from what was never applied"
     )
@@ -63,6 +69,6 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
         status=host_status(drift),
         changes=drift,
         warnings=(unknown,) if earlier is None else plan.warnings,
-        cut_off=plan.cut_off if drift else (),
+        cut_off=(),  # of what the estate asks for now
         refusals=plan.refusals if drift else (),
     )

@@ -146,4 +146,6 @@ def summary_sentence(plan: Plan, subject: Subject = "plan") -> str:
     answer = f"Nothing to do: {counted(in_sync, 'host')} {'is' if in_sync == 1 else 'are'} as declared."
     if counts["operator"]:
         answer = "Nothing to do for cemops; what is left is for people."
+    if plan.needs_consent:
+        answer = "No machine is to be changed, but it has to be accepted who is cut off by what the estate says."
     return f"{answer} ({', '.join(notes)})" if notes else answer

@@ -9,7 +9,7 @@ from cemops.store.ledger import GENESIS
 from cemops.store.tables import AUDIT_HEAD, METADATA
 
 VERSION_TABLE = "cemops_version"
-VERSIONS = ("v0001", "v0002")
+VERSIONS = ("v0001", "v0002", "v0003")
 """Every step of ``migrations/versions``, in order."""
 _MIGRATION_LOCK = 0x63656D6F7073
 """Key of the PostgreSQL lock under which the tables are made ("cemops"): two first applies wait for each other."""

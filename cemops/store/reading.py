@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -43,6 +44,8 @@ class Apply:
     git_revision: str | None
     git_dirty: bool | None
     window_override: str | None
+    judged_at: str | None
+    accepted_lockout: tuple[str, ...]
     changes: tuple[AppliedChange, ...]
 
 
@@ -61,11 +64,12 @@ def latest_applies(connection: Connection, estate: str, limit: int) -> tuple[App
         changes[row.apply].append(
             AppliedChange(row.host, row.change, row.resource, row.action, result, row.error, row.started, row.seconds)
         )
-    fields = [name for name in Apply.__dataclass_fields__ if name not in {"result", "changes"}]
+    fields = [name for name in Apply.__dataclass_fields__ if name not in {"result", "changes", "accepted_lockout"}]
     return tuple(
         Apply(
             **{name: row[name] for name in fields},
             result=_settled(row["result"], at_work == row["number"]),
+            accepted_lockout=tuple(json.loads(row["accepted_lockout"] or "[]")),
             changes=tuple(changes[row["number"]]),
         )
         for row in rows

@@ -39,6 +39,19 @@ class ApplyStart:
     git_revision: str | None = None
     git_dirty: bool | None = None
     window_override: str | None = None
+    judged_at: str | None = None
+    accepted_lockout: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an apply ended, apart from its recorded changes."""
+
+    interrupted: bool = False
+    failed: bool = False
+    refused: bool = False
+    left_alone: bool = False
+    """Machines of the plan were not begun, because the rollout was stopped."""
 
 
 @dataclass(frozen=True)
@@ -151,15 +164,15 @@ class Store:
             for number in numbers:
                 ledger.update("change finished", CHANGES, {"number": number}, values)
 
-    def end(self, apply: int | None, *, interrupted: bool, failed: bool = False) -> None:
+    def end(self, apply: int | None, ending: Ending) -> None:
         """Record what came of the apply (if it began), and release the lock: in one transaction.
 
-        ``failed`` is for what failed before any change of its host was started.
+        ``ending``: what came of machines before any change of theirs was started.
         """
         with self.database.writing() as connection:
             ledger = self.ledger(connection)
             if apply is not None:
-                _close(ledger, apply, interrupted=interrupted, failed=failed)
+                _close(ledger, apply, ending)
             held = lock_on(connection, self.estate)
             if held is not None and held.operator == self.operator:
                 ledger.delete("unlocked", LOCKS, {"estate": self.estate})
@@ -171,7 +184,7 @@ class Store:
             if lock_on(connection, self.estate) != lock:
                 raise CemopsError(f"the lock on estate {self.estate} has changed meanwhile: look again")
             if lock.apply is not None:
-                _close(ledger, lock.apply, interrupted=True)
+                _close(ledger, lock.apply, Ending(interrupted=True))
             ledger.delete("lock removed", LOCKS, {"estate": self.estate})
 
     def applied(self, plan: str) -> str | None:
@@ -228,13 +241,14 @@ def lock_on(connection: Connection, estate: str) -> Lock | None:
     return Lock(row.estate, operator, row.since, row.what, row.apply)
 
 
-def _close(ledger: Ledger, apply: int, *, interrupted: bool, failed: bool = False) -> None:
+def _close(ledger: Ledger, apply: int, ending: Ending) -> None:
     """Write down the result of an apply from those of its changes; what was only started was interrupted."""
     is_open = select(APPLIES.c.number).where(APPLIES.c.number == apply, APPLIES.c.result == Result.STARTED.value)
     if ledger.connection.execute(is_open).first() is None:
         return  # its lock was taken, and with it its end was written down
     rows = ledger.connection.execute(select(CHANGES.c.number, CHANGES.c.result).where(CHANGES.c.apply == apply)).all()
     results = set()
+    interrupted = ending.interrupted
     for row in rows:
         if row.result == Result.STARTED:
             ledger.update("change interrupted", CHANGES, {"number": row.number}, {"result": Result.INTERRUPTED.value})
@@ -242,10 +256,12 @@ def _close(ledger: Ledger, apply: int, *, interrupted: bool, failed: bool = Fals
         results.add(row.result)
     if interrupted:
         result = Result.INTERRUPTED
-    elif failed or Result.FAILED in results:
+    elif ending.failed or Result.FAILED in results:
         result = Result.FAILED
-    elif Result.REFUSED in results:
+    elif ending.refused or Result.REFUSED in results:
         result = Result.REFUSED
+    elif ending.left_alone:
+        result = Result.INTERRUPTED
     else:
         result = Result.APPLIED
     ledger.update("ended", APPLIES, {"number": apply}, {"ended": utc_text(), "result": result.value})

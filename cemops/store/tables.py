@@ -41,8 +41,11 @@ APPLIES = Table(
     Column("git_revision", Text, nullable=True),
     Column("git_dirty", Boolean, nullable=True),
     Column("window_override", Text, nullable=True),
+    Column("judged_at", Text, nullable=True),
+    Column("accepted_lockout", Text, nullable=True),
 )
-"""Applies: ``result`` is ``started`` until it is known (:class:`cemops.store.records.Result`)."""
+"""Applies: ``result`` is ``started`` until it is known (:class:`cemops.store.records.Result`). ``judged_at``: the time
+of ``--now``, by which windows and expiries were judged; ``accepted_lockout``: JSON, the lines that were accepted."""
 
 CHANGES = Table(
     "cemops_changes",

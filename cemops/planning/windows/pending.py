@@ -29,6 +29,7 @@ def plan_pending(host: str, observed: ObservedWindows) -> WindowsPlan:
                         f"it is undone by itself at {man.due:%Y-%m-%d %H:%M:%S} UTC if nothing is done",
                     ),
                 ),
+                unfinished=True,
             )
             for man in observed.dead_men
         )

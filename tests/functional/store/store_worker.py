@@ -20,7 +20,7 @@ from cemops.errors import CemopsError
 from cemops.store.database import Database
 from cemops.store.location import StoreLocation, store_location
 from cemops.store.operator import this_operator
-from cemops.store.records import ApplyStart, ChangeStart, Result, Store
+from cemops.store.records import ApplyStart, ChangeStart, Ending, Result, Store
 
 ESTATE = "shared"
 
@@ -51,7 +51,7 @@ def race() -> None:
         return
     say("won")
     sys.stdin.read()
-    store.end(None, interrupted=False)
+    store.end(None, Ending())
 
 
 def work() -> None:

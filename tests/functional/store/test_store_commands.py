@@ -23,7 +23,7 @@ from cemops.model.estate import Estate
 from cemops.store.database import Database
 from cemops.store.location import store_location
 from cemops.store.operator import this_operator
-from cemops.store.records import ApplyStart, ChangeStart, Result, Store
+from cemops.store.records import ApplyStart, ChangeStart, Ending, Result, Store
 from cemops.store.tables import CHANGES
 from tests.functional.store.postgresql_server import PASSWORD, Server
 from tests.functional.store.store_worker import store_at
@@ -121,7 +121,7 @@ def applied(store: Store) -> None:
         apply, "gw1", (ChangeStart("gw1:file:httpd.conf", "file", "update"), ChangeStart("gw1:crl:a", "crl", "create"))
     )
     store.finish_changes(numbers, Result.FAILED, "the disk \x1b[31m is full", 2.5)
-    store.end(apply, interrupted=False)
+    store.end(apply, Ending())
 
 
 def test_where_nothing_was_applied_history_says_so_and_makes_no_store(desk: Desk) -> None:
@@ -243,7 +243,7 @@ def test_a_plan_with_changes_says_whose_lock_an_apply_would_meet(shared_desk: De
     store.lock("cemops apply")
     said = planned(shared_desk)
     assert f"estate northwind is locked by {store.current_lock()}: apply would refuse now\n" in said
-    store.end(None, interrupted=False)
+    store.end(None, Ending())
     assert "locked" not in planned(shared_desk)
 
 

@@ -20,7 +20,7 @@ from cemops.store.database import Database
 from cemops.store.host_unlocks import note_host_unlocked
 from cemops.store.migrating import VERSION_TABLE, VERSIONS, go_through_steps
 from cemops.store.reading import identity_of, latest_applies
-from cemops.store.records import ApplyStart, ChangeStart, PlanRecord, Result, Store
+from cemops.store.records import ApplyStart, ChangeStart, Ending, PlanRecord, Result, Store
 from cemops.store.tables import APPLIES, AUDIT, AUDIT_HEAD, CHANGES, LOCKS, METADATA, PLANS
 from cemops.store.verifying import verify
 from tests.functional.store.store_worker import location_of, store_at
@@ -40,7 +40,7 @@ def applied(store: Store) -> int:
     first, second = store.start_changes(apply, "gw1", (CHANGE, ChangeStart("gw1:service:b", "service", "reload")))
     store.finish_changes((first,), Result.APPLIED, None, 1.25)
     store.finish_changes((second,), Result.FAILED, "it said \0 \ud800 no", 0.5)
-    store.end(apply, interrupted=False)
+    store.end(apply, Ending())
     return apply
 
 
@@ -114,7 +114,7 @@ def test_an_apply_that_is_ended_before_its_changes_was_interrupted(store_url: st
     store.lock("cemops apply")
     apply = store.begin(START)
     store.start_changes(apply, "gw1", (CHANGE,))
-    store.end(apply, interrupted=False)
+    store.end(apply, Ending())
     with store.database.reading() as connection:
         assert connection.execute(select(APPLIES.c.result)).scalars().all() == ["interrupted"]
         assert connection.execute(select(CHANGES.c.result)).scalars().all() == ["interrupted"]
@@ -139,7 +139,7 @@ def test_nothing_is_started_without_the_lock(store_url: str) -> None:
 def test_an_apply_that_failed_before_any_change_has_failed(store_url: str) -> None:
     store = store_at(store_url)
     store.lock("cemops apply")
-    store.end(store.begin(START), interrupted=False, failed=True)
+    store.end(store.begin(START), Ending(failed=True))
     with store.database.reading() as connection:
         assert connection.execute(select(APPLIES.c.result)).scalars().all() == ["failed"]
 
@@ -154,7 +154,7 @@ def test_an_apply_whose_lock_was_taken_stays_interrupted(store_url: str) -> None
     other = store_at(store_url)
     other.operator = replace(other.operator, pid=1)
     other.lock("another")
-    store.end(apply, interrupted=False)
+    store.end(apply, Ending())
     held = store.current_lock()
     assert held is not None
     assert held.what == "another"
@@ -254,7 +254,7 @@ def test_what_a_store_is_known_by_on_hosts_is_its_own_and_stays(store_url: str, 
     for one in (store, other):
         one.lock("cemops apply")
     first = identities(store)
-    store.end(store.begin(START), interrupted=False)
+    store.end(store.begin(START), Ending())
     assert identities(store) == first == identities(store_at(store_url))
     assert len({*first, *identities(other)}) == 4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography import x509
@@ -143,6 +144,12 @@ def test_outside_the_change_windows_nothing_is_changed(bench: Bench) -> None:
     assert "outside the change windows" in text
     assert "cemops apply" in text
     assert (bench.live("gw1"), bench.live("gw2")) == live
+    inside = (datetime.now(ZoneInfo("Europe/Tallinn")) + timedelta(days=3)).replace(hour=12, minute=40)
+    judged = bench.apply("--limit", "gw1", "--now", inside.isoformat())
+    assert judged.code == 0, judged.everything
+    assert "by the clock they are closed; recorded" in judged.err
+    (last,) = bench.cemops("history", "--format", "json", "--limit", "1").json["applies"]
+    assert datetime.fromisoformat(last["judged_at"]) == inside
 
 
 def test_the_last_gateway_of_a_policy_is_taken_away_only_when_the_loss_is_accepted(bench: Bench) -> None:
@@ -161,3 +168,6 @@ def test_the_last_gateway_of_a_policy_is_taken_away_only_when_the_loss_is_accept
     assert bench.apply(*limited).code == 3
     assert bench.apply(*limited, "--accept-lockout", "1").code == 0
     assert bench.plan(*limited, "--format", "json").json["cut_off"] == []
+    (last,) = bench.cemops("history", "--format", "json", "--limit", "1", "--verify").json["applies"]
+    assert last["accepted_lockout"] == host["cut_off"]
+    assert (last["result"], last["changes"]) == ("applied", [])

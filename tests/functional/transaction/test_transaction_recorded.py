@@ -130,6 +130,7 @@ def test_an_apply_that_is_asked_to_stop_finishes_its_machine_and_leaves_the_rest
     assert bench.plan("--limit", "gw1").code == 0
     if command == "cemops":
         assert "cemops apply --limit gw2" in out
+        assert out.endswith("every machine is done or was not begun\n")
     assert bench.apply("--limit", "gw2").code == 0
 
 

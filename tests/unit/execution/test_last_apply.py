@@ -14,7 +14,7 @@ from cemops.execution.estate_context import EstateContext
 from cemops.execution.estate_file import read_estate
 from cemops.execution.estate_store import open_store
 from cemops.execution.last_apply import last_apply
-from cemops.store.records import ApplyStart
+from cemops.store.records import ApplyStart, Ending
 from tests.unit.sample_estate import sample_data
 
 STORE = Path(".cemops/state.db")
@@ -37,7 +37,7 @@ def test_the_latest_of_several_is_told_with_what_came_of_it(context: EstateConte
     store = open_store(context)
     for interrupted in (False, True):
         store.lock("apply")
-        store.end(store.begin(ApplyStart("apply", "sha256:0")), interrupted=interrupted)
+        store.end(store.begin(ApplyStart("apply", "sha256:0")), Ending(interrupted=interrupted))
     store.database.close()
     found = last_apply(context)
     assert found is not None

@@ -75,3 +75,11 @@ def test_a_host_that_could_not_be_planned_stays_an_error() -> None:
     failed = HostPlan("gw1", HostStatus.ERROR, error="no")
 
     assert drift_of(failed, None) is failed
+
+
+def test_what_an_unfinished_apply_left_is_no_drift() -> None:
+    waiting = replace(change("current"), unfinished=True)
+    found = drift_of(plan(waiting, change("a")), (change("a"),))
+
+    assert (found.status, found.changes, found.cut_off) == (HostStatus.IN_SYNC, (), ())
+    assert [warning.code for warning in found.warnings] == ["unfinished-apply"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cemops.cli.colors import colors_refused, refuse_colors
 from cemops.cli.options import NoColorOption
 from cemops.lab.demonstration import Demonstration, Step, StepName
 from cemops.lab.estate_lab import Lab, take_down
@@ -66,7 +66,7 @@ def run(
     """
     _end_on_sigterm()
     if no_color:
-        os.environ["NO_COLOR"] = "1"  # for the commands that the steps run, too
+        refuse_colors()  # for the commands that the steps run, too
     steps = Demonstration(
         folder=folder, announce=_announce, finished=_finished, quiet=output == "json", keep=keep, tell=_tell
     ).run()
@@ -107,7 +107,7 @@ def _finished(step: Step) -> None:
 
 def _styled(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
     """Style text for a terminal; ``typer.echo`` takes the styles out elsewhere."""
-    return text if "NO_COLOR" in os.environ else typer.style(text, fg=fg, bold=bold)
+    return text if colors_refused() else typer.style(text, fg=fg, bold=bold)
 
 
 def _end_on_sigterm() -> None:

@@ -30,6 +30,7 @@ import gevent
 import typer
 
 from cemops import __version__
+from cemops.cli.colors import refuse_colors
 from cemops.cli.messages import say, say_error
 from cemops.cli.tracebacks import traceback_text
 from cemops.errors import CemopsError, StoppedError, UsageError
@@ -105,6 +106,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code: 64 for wrong usage, never 2."""
     debug = "--debug" in arguments
+    if "--no-color" in arguments:
+        refuse_colors()  # here, so that it holds for wrong usage, too
     try:
         result = build_app(arguments)(
             args=[argument for argument in arguments if argument != "--debug"],

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from cemops.cli.colors import colored, colors_refused
 from cemops.model.counting import counted
 from cemops.rendering.terminal import visible
 
@@ -19,7 +20,8 @@ def say(sentence: str) -> None:
 
 def say_error(sentence: str) -> None:
     """Say what went wrong."""
-    typer.secho(f"cemops: {visible(sentence)}", err=True, fg="red" if sys.stderr.isatty() else None)
+    said = f"cemops: {visible(sentence)}"
+    typer.echo(typer.style(said, fg="red") if colored(sys.stderr) else said, err=True)
 
 
 class ProgressLines:
@@ -48,6 +50,6 @@ def progress(title: str, total: int) -> Iterator[ProgressLines]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - as above
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True, no_color=colors_refused()), transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield ProgressLines(lambda: bar.advance(task))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cemops.cli.colors import colored
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, time_of
 from cemops.errors import UsageError
 from cemops.execution.estate_file import estate_path_from, read_estate
@@ -106,6 +107,6 @@ def _chosen(estate: Estate, names: Sequence[str]) -> tuple[Gateway, ...]:
 
 
 def _style(no_color: bool) -> Style:
-    wanted = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    wanted = not no_color and colored(sys.stdout)
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return Style(color=wanted, unicode=encoding == "utf8")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
+from cemops.cli.colors import colored
 from cemops.planning.changes import Plan
 from cemops.rendering.plan_text import Subject, plan_text
 
@@ -16,7 +16,7 @@ _COLORS = {"+": "green", "~": "yellow", "!": "red", "-": "red", "?": "cyan"}
 def show_plan(plan: Plan, *, color: bool, brief: bool = False, subject: Subject = "plan") -> None:
     """Print a plan as text."""
     text = plan_text(plan, brief=brief, subject=subject)
-    if not color or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not color or not colored(sys.stdout):
         typer.echo(text)
         return
     for line in text.split("\n"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cemops.cli.colors import colored
 from cemops.cli.options import EstateOption, NoColorOption, NowOption, time_of
 from cemops.execution.estate_file import estate_path_from
 from cemops.execution.validation import Validation, validate_file
@@ -17,8 +18,6 @@ from cemops.rendering.findings import findings_json, findings_text
 if TYPE_CHECKING:
     from typer import Typer
 
-NO_COLOR_VARIABLE = "NO_COLOR"
-"""no-color.org: set and not empty, nothing is colored."""
 
 FormatOption = Annotated[
     Literal["text", "json", "sarif", "junit", "github", "gitlab"],
@@ -49,7 +48,7 @@ def validate(
     """
     validation = validate_file(estate_path_from(estate, os.environ), time_of(now))
     if output == "text":
-        color = not no_color and not os.environ.get(NO_COLOR_VARIABLE) and sys.stdout.isatty()
+        color = not no_color and colored(sys.stdout)
         typer.echo(findings_text(validation.findings, validation.file, color=color), color=color)
     elif text := for_programs(validation, output, strict=strict):
         typer.echo(text)

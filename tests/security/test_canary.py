@@ -470,7 +470,7 @@ def test_the_store_holds_what_hosts_were_brought_to_with_references_alone(site: 
 
 def test_backups_are_sealed_and_private(site: Site) -> None:
     backups = list((site.lab.folder / ".cemops" / "backups").rglob("*.backup"))
-    assert {path.parent.name for path in backups} == {"gw1", "gw2"}
+    assert {path.parent.name for path in backups} == {"gw1", "gw2", "gw3"}
     for path in backups:
         content = path.read_bytes()
         assert _private(path)

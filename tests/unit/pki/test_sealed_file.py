@@ -49,6 +49,11 @@ def test_what_was_sealed_is_opened_by_its_passphrase_and_its_facts_by_everybody(
     assert CONTENT[:18] not in made()
 
 
+def test_a_guess_of_the_passphrase_costs_what_owasp_recommends() -> None:
+    kdf = SealedFile.of(made(), "file").facts["kdf"]
+    assert (kdf["name"], kdf["n"], kdf["r"], kdf["p"]) == ("scrypt", 131072, 8, 1)  # 128 MiB
+
+
 def test_another_passphrase_is_told_so() -> None:
     sealed = SealedFile.of(made(), "file")
     with pytest.raises(PkiError, match=r"not made with this pki\.passphrase"):

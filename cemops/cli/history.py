@@ -14,6 +14,7 @@ from cemops.cli.messages import say, say_error
 from cemops.cli.options import EstateOption, context_of
 from cemops.execution.estate_context import EstateContext
 from cemops.model.counting import counted
+from cemops.rendering.plan_text import wrapped
 from cemops.rendering.terminal import visible
 
 if TYPE_CHECKING:
@@ -104,14 +105,14 @@ def _document(context: EstateContext, name: str, lock: Lock | None, applies: Ite
 def _lines(lock: Lock | None, applies: Iterable[Apply]) -> Iterator[str]:
     if lock is not None:
         stale = "; its process is gone: run `cemops unlock`" if lock.is_stale else ""
-        yield f"Locked by {lock}{stale}"
+        yield from wrapped(f"Locked by {lock}{stale}", further="  ")
     none = True
     for apply in applies:
         none = False
         yield f"apply {apply.number}: {apply.result}, {_time(apply.started)}, {apply.who} on {apply.operator_host}"
-        yield f"  {_origin(apply)}"
+        yield from wrapped(_origin(apply), "  ", "    ")
         for line in apply.accepted_lockout:
-            yield f"  accepted: {line}"
+            yield from wrapped(f"accepted: {line}", "  ", "    ")
         for host, changes in groupby(apply.changes, key=lambda change: change.host):
             yield from _host_lines(host, tuple(changes))
     if none:
@@ -134,9 +135,10 @@ def _host_lines(host: str, changes: tuple[AppliedChange, ...]) -> Iterator[str]:
     yield f"  {host}: {counted(len(changes), 'change')} {first.result}{seconds}"
     for change in changes:
         result = "" if change.result == first.result else f" ({change.result})"
-        yield f"    {change.action} {change.resource} {change.id.split(':', 2)[-1]}{result}"
+        yield from wrapped(f"{change.action} {change.resource} {change.id.split(':', 2)[-1]}{result}", "    ", "      ")
     for error in dict.fromkeys(change.error for change in changes if change.error is not None):
-        yield f"    {error}"
+        for line in error.splitlines():
+            yield from wrapped(line, "    ")
 
 
 def _time(text: str) -> str:

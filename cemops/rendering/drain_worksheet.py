@@ -7,6 +7,13 @@ from typing import Any
 
 from cemops.model.gateways import Gateway
 from cemops.model.policies import Policy
+from cemops.rendering.plan_text import wrapped
+
+_AGENTS_KEEP_IT = (
+    "Agents keep the gateway until they have fetched the changed policy: those that are away may need two weeks and "
+    "more (CE-05). A policy that is disabled or no longer targets an agent takes nothing from it: the agent keeps the "
+    "gateway until it has a direct connection (PO-02). Then take it out of the estate's `policies`."
+)
 
 
 def worksheet_document(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> dict[str, Any]:
@@ -44,12 +51,12 @@ def _lines(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None)
     for number, policy in enumerate(policies, start=1):
         left = [name for name in policy.gateways if name != gateway.name]
         state = "" if policy.enabled else " (disabled)"
-        yield f"{number}. In policy {policy.name!r}{state} on {policy.notification_server}: remove it, save."
+        what = f"{number}. In policy {policy.name!r}{state} on {policy.notification_server}: remove it, save."
+        yield from wrapped(what, further="   ")
         if left:
-            yield f"   Left in this policy: {', '.join(left)}."
+            yield from wrapped(f"Left in this policy: {', '.join(left)}.", "   ")
         elif policy.enabled:
-            yield "   It is the last gateway of this policy: its agents outside lose Cloud-enabled Management."
+            lost = "It is the last gateway of this policy: its agents outside lose Cloud-enabled Management."
+            yield from wrapped(lost, "   ")
     yield ""
-    yield "Agents keep the gateway until they have fetched the changed policy: those that are away may need two weeks"
-    yield "and more (CE-05). A policy that is disabled or no longer targets an agent takes nothing from it: the agent"
-    yield "keeps the gateway until it has a direct connection (PO-02). Then take it out of the estate's `policies`."
+    yield from wrapped(_AGENTS_KEEP_IT)

@@ -37,7 +37,7 @@ _DRIFT = {HostStatus.CHANGES: "drifted", HostStatus.IN_SYNC: "not drifted"}
 def plan_text(plan: Plan, *, brief: bool = False, subject: Subject = "plan") -> str:
     """Return the plan as text, ending with its summary; ``brief`` leaves out the text of new files."""
     lines = [line for host in plan.hosts for line in _host_lines(host, subject, brief=brief)]
-    return visible("\n".join([*lines, *_cut_off_lines(plan), summary_sentence(plan, subject)]))
+    return visible("\n".join([*lines, *_cut_off_lines(plan), *wrapped(summary_sentence(plan, subject))]))
 
 
 def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> Iterator[str]:
@@ -48,7 +48,7 @@ def change_lines(change: Change, *, diff: bool = True, brief: bool = False) -> I
 def _change_lines(change: Change, *, diff: bool, brief: bool) -> Iterator[str]:
     drift = " (drift)" if change.intent is Intent.CORRECTIVE else ""
     yield f"  {_SIGNS[change.action]} {change.action} {change.resource} {change.name}{drift}"
-    yield from _wrapped(change.reason, "      ")
+    yield from wrapped(change.reason, "      ")
     yield from _data_lines(change)
     if brief and change.diff and change.action is Action.CREATE:
         yield f"      {change.diff.count(chr(10)) - _DIFF_HEAD} lines (`cemops plan` shows them)"
@@ -69,11 +69,11 @@ def _host_lines(host: HostPlan, subject: Subject, *, brief: bool) -> Iterator[st
     status = status if host.managed else "not managed yet"
     yield f"{host.host}: {status}"
     if host.error:
-        yield from _wrapped(host.error, "    ")
+        yield from wrapped(host.error, "    ")
     for change in host.changes:
         yield from change_lines(change, brief=brief)
     for refusal in host.refusals:
-        yield from _wrapped(f"refused: {refusal}", "  ")
+        yield from wrapped(f"refused: {refusal}", "  ")
     for warning in host.warnings:
         yield from _warning_lines(warning, "  ")
     yield ""
@@ -90,18 +90,19 @@ def changed_values(change: Change) -> Iterator[tuple[str, str | None, str]]:
 
 def _data_lines(change: Change) -> Iterator[str]:
     for key, old, new in changed_values(change):
-        yield from _wrapped(f"{key}: {new}" if old is None else f"{key}: {old} -> {new}", "      ")
+        yield from wrapped(f"{key}: {new}" if old is None else f"{key}: {old} -> {new}", "      ")
 
 
 def _warning_lines(warning: PlanWarning, indent: str) -> Iterator[str]:
-    yield from _wrapped(f"warning {warning.code}: {warning.message}{_fact(warning)}", indent)
+    yield from wrapped(f"warning {warning.code}: {warning.message}{_fact(warning)}", indent)
 
 
 def _fact(warning: PlanWarning) -> str:
     return f" ({warning.fact})" if warning.fact and f"({warning.fact})" not in warning.message else ""
 
 
-def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
+def wrapped(text: str, indent: str = "", further: str | None = None) -> list[str]:
+    """Return the lines of a text at 80 columns; ``further``: the indent of its second line and those after it."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -117,7 +118,7 @@ def _cut_off_lines(plan: Plan) -> Iterable[str]:
         return
     yield f"Cut off by this plan (apply needs --accept-lockout {len(plan.cut_off)}):"
     for number, line in enumerate(plan.cut_off, 1):
-        yield from _wrapped(line, f"  {number}. ", "     ")
+        yield from wrapped(line, f"  {number}. ", "     ")
     yield ""
 
 

@@ -141,7 +141,8 @@ def test_history_tells_what_was_applied(shared_desk: Desk) -> None:
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"apply 1: failed, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \w+ on \S+", lines[0])
     assert lines[1:-1] == [
-        "  cemops apply, estate sha256:0123456789ab, git c0ffeec0ffee with changes that are not committed",
+        "  cemops apply, estate sha256:0123456789ab, git c0ffeec0ffee with changes that",
+        "    are not committed",
         "  gw1: 2 changes failed in 2.5 s",
         "    update file httpd.conf",
         "    create crl a",
@@ -212,7 +213,7 @@ def test_a_lock_whose_process_is_gone_is_removed_where_that_can_be_seen(
     store.operator = gone if host is None else replace(gone, host=host)
     store.lock("cemops apply")
     store.begin(START)
-    shown = desk.run("history").stdout
+    shown = " ".join(desk.run("history").stdout.split())
     assert ("its process is gone: run `cemops unlock`" in shown) == (host is None)
     assert "apply 1: interrupted" in shown or host is not None
     refused = desk.run("apply", "--yes")

@@ -18,6 +18,7 @@ def test_each_policy_is_named_with_what_is_left_in_it() -> None:
     text = worksheet_text(gateway, policies, THUMBPRINT)
     for wanted in (THUMBPRINT, "gw1.example", "443", "'CEM'", "'Branch'", "'Old' (disabled)", "PO-02", "CE-05"):
         assert wanted in text
+    assert max(map(len, text.splitlines())) <= 80
     assert text.count("Left in this policy: gw2.") == 1
     assert text.count("It is the last gateway of this policy") == 1
     document = worksheet_document(gateway, policies, THUMBPRINT)

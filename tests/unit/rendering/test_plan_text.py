@@ -107,7 +107,8 @@ Cut off by this plan (apply needs --accept-lockout 1):
   1. CEM on ns1: 120 agents pin 0123456789ABCDEF0123456789ABCDEF01234567 for
      gw1.example and lose the gateway
 
-Plan: 1 of 4 hosts to change, 1 to create, 1 to update, 1 to replace, 1 for the operator, 3 warnings, 2 failed.\
+Plan: 1 of 4 hosts to change, 1 to create, 1 to update, 1 to replace, 1 for the
+operator, 3 warnings, 2 failed.\
 """)
 
 
@@ -140,7 +141,9 @@ def test_every_warning_is_listed_in_one_line_each() -> None:
     ],
 )
 def test_the_last_line_sums_up(hosts: tuple[HostPlan, ...], last: str) -> None:
-    assert plan_text(plan_of(*hosts)).splitlines()[-1] == last
+    summary = plan_text(plan_of(*hosts)).split("\n\n")[-1].splitlines()
+    assert " ".join(summary) == last
+    assert max(map(len, summary)) <= 80
 
 
 @given(st.lists(st.text("abc xyz-", min_size=1), min_size=1))

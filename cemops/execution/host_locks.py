@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cemops.execution.estate_run import EstateRun
 
 _TOKEN_BYTES = 16
+_TRIES = 3
+"""Times that a lock is tried which somebody else held, and had removed when it was read."""
 
 
 class HostLockedError(RefusedError):
@@ -48,8 +50,20 @@ class HostLocks:
         """
         if host.name in self._held:
             return
+        before = self._run.observations.get(host.name)
+        for _ in range(_TRIES):
+            if self._is_taken(host):
+                break
+        else:
+            raise HostError(host.name, "its lock could not be taken, and it was left alone: run apply again")
+        self._sure.add(host.name)
+        left = None if before is None else before.observed.lock
+        if left is not None:
+            self._run.say(host.name, f"the lock that {left.owner} left there was taken over")
+
+    def _is_taken(self, host: Host) -> bool:
+        """Try it once; tell whether it was taken. Not: who held it has removed it since. Raises as ``take`` does."""
         run = self._run
-        before = run.observations.get(host.name)
         store, owner = run.recorder.holder()
         wanted = LockRequest(secrets.token_hex(_TOKEN_BYTES), store, owner)
         run.observations.pop(host.name, None)
@@ -57,15 +71,12 @@ class HostLocks:
         seen = run.kind(host.name).lock(run, host, wanted)
         run.observations[host.name] = seen
         found: HostLock | None = seen.observed.lock
-        if found is None or found.token != wanted.token:
-            del self._held[host.name]
-            if found is not None and found.holds(seen.observed.clock, store):
-                raise HostLockedError(host.name, found)
-            raise HostError(host.name, "its lock could not be taken, and it was left alone: run apply again")
-        self._sure.add(host.name)
-        left = None if before is None else before.observed.lock
-        if left is not None:
-            run.say(host.name, f"the lock that {left.owner} left there was taken over")
+        if found is not None and found.token == wanted.token:
+            return True
+        del self._held[host.name]
+        if found is not None and found.holds(seen.observed.clock, store):
+            raise HostLockedError(host.name, found)
+        return False
 
     def token(self, host: Host) -> str | None:
         """Return the token of the lock that this run holds on a host, for who removes it beside something else."""

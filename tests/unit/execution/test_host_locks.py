@@ -29,6 +29,8 @@ class FakeRun:
     observations: dict[str, Observation] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     locked: int = 0
+    gone_when_read: int = 0
+    """Times that the lock which keeps this run out is removed before it is read."""
 
     @property
     def recorder(self) -> Any:
@@ -46,6 +48,9 @@ class FakeRun:
             self.lock_there = HostLock(wanted.token, wanted.store, wanted.owner, NOW, NOW + LIFETIME)
         if self.failure is not None:
             raise self.failure
+        if self.gone_when_read:
+            self.gone_when_read -= 1
+            self.lock_there = None
         return Observation(SimpleNamespace(lock=self.lock_there, clock=NOW), None, 0.0, 1)
 
     def _unlock(self, _run: object, _host: object, token: str) -> None:
@@ -81,6 +86,24 @@ def test_somebody_elses_lock_is_named_and_never_removed() -> None:
         locks.take(GW1)
     locks.release(GW1, HostError("gw1", "whatever"))
     assert run.lock_there == bobs()
+
+
+def test_a_lock_that_was_removed_between_the_try_and_the_look_is_tried_again() -> None:
+    run = FakeRun(bobs(), gone_when_read=1)
+    locks = locks_of(run)
+    locks.take(GW1)
+    assert run.locked == 2
+    assert run.observations["gw1"].observed.lock.token == locks.token(GW1)
+    assert run.said == []
+
+
+def test_a_lock_that_is_never_there_when_it_is_read_ends_the_tries() -> None:
+    run = FakeRun(gone_when_read=99)
+    locks = locks_of(run)
+    with pytest.raises(HostError, match="its lock could not be taken, and it was left alone"):
+        locks.take(GW1)
+    assert run.locked < 10
+    assert locks.token(GW1) is None
 
 
 def test_a_lock_is_removed_where_the_answer_to_taking_it_was_lost() -> None:

@@ -145,7 +145,7 @@ def test_a_host_that_lost_its_power_before_its_turn_ends_nothing_but_its_own_cha
 
     assert running.returncode == 1, stdout + stderr
     assert "victim" in stderr
-    assert "2 changed, 1 failed" in stdout
+    assert "2 changed, 1 failed" in stdout, stdout + stderr
     assert None not in {site.presented("slow", CEM_PORT), site.presented("fine", CEM_PORT)}
     site.start()
     done = site.apply()

@@ -19,8 +19,9 @@ from cemops.execution.session import Session, connected
 from cemops.model import topology
 from cemops.model.gateways import Gateway
 from cemops.model.observed import ObservedGateway
+from cemops.pki.gateway_certificate import recorded_live
 from cemops.planning.managed import is_windows_gateway
-from cemops.rendering.drain_worksheet import worksheet_document, worksheet_text
+from cemops.rendering.drain_worksheet import Pinned, worksheet_document, worksheet_text
 
 WAIT_SECONDS = 600
 LONGEST_WAIT_SECONDS = 7 * 24 * 3600
@@ -46,7 +47,8 @@ def drain(
 ) -> None:
     """Say what to take out of which policies, then wait until no agent is connected any more.
 
-    Exit code 0: none is; 1: some still are when the time is over, or they could not be counted.
+    Exit code 0: none is, as with a gateway that does not serve at all, which is said; 1: some still are when the time
+    is over, or they could not be counted.
     """
     context = context_of(estate)
     gateway = gateway_of(context, name, counted=False)
@@ -57,18 +59,21 @@ def drain(
     error = f"{name}: its tunnels are not counted: {unfit}" if unfit else None
     with connected(context, [] if unfit else [name], lambda _: None) as session:
         observed = _observed(context, session, name) if not unfit else None
-        facts = live_trust(observed).certificate if observed is not None else None
-        thumbprint = facts.sha1 if facts else None
+        pinned = _pinned(context, gateway, observed)
         if output == "text":
-            typer.echo(worksheet_text(gateway, policies, thumbprint))
+            typer.echo(worksheet_text(gateway, policies, pinned))
         if not unfit:
             try:
                 left = _waited(session, gateway, wait)
             except CemopsError as problem:
                 error = str(problem)
     if output == "json":
-        worksheet = worksheet_document(gateway, policies, thumbprint)
-        typer.echo(json.dumps({"schema": 1, **worksheet, "left": left, "error": error}, indent=2))
+        worksheet = worksheet_document(gateway, policies, pinned)
+        serves = observed.service.running if observed is not None else None
+        document = {"schema": 1, **worksheet, "serves": serves, "left": left, "error": error}
+        typer.echo(json.dumps(document, indent=2))
+    elif left == 0 and observed is not None and not observed.service.running:
+        typer.echo(f"{name} does not serve: its httpd does not run, so no agent is connected")
     elif left == 0:
         typer.echo(f"{name}: no agent is connected")
     if error is not None:
@@ -84,6 +89,15 @@ def _observed(context: EstateContext, session: Session, name: str) -> ObservedGa
     run.observe_all(session.hosts)
     found = run.observations.get(name)
     return found.observed if found is not None else None
+
+
+def _pinned(context: EstateContext, gateway: Gateway, observed: ObservedGateway | None) -> Pinned:
+    """Take the live certificate's thumbprint, or where the host shows none what the last apply left there."""
+    live = live_trust(observed).certificate if observed is not None else None
+    if live is not None:
+        return Pinned(live.sha1, live=True)
+    recorded = recorded_live(context.estate, context.folder, gateway)
+    return Pinned(recorded.sha1 if recorded is not None else None, observed=observed is not None)
 
 
 def _waited(session: Session, gateway: Gateway, seconds: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cemops.model.gateways import Gateway
@@ -16,11 +17,29 @@ _AGENTS_KEEP_IT = (
 )
 
 
-def worksheet_document(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Pinned:
+    """The thumbprint that agents pinned, and how that is known."""
+
+    thumbprint: str | None
+    live: bool = False
+    """Whether the gateway shows it now; else it is what the last apply left there."""
+    observed: bool = True
+    """Whether the gateway could be looked at."""
+
+    def __str__(self) -> str:
+        if self.thumbprint is not None:
+            return self.thumbprint if self.live else f"{self.thumbprint} (on record)"
+        if self.observed:
+            return "not known: the gateway has no certificate, and none is on record"
+        return "not known: it could not be observed, and none is on record"
+
+
+def worksheet_document(gateway: Gateway, policies: Sequence[Policy], pinned: Pinned) -> dict[str, Any]:
     """Return the worksheet as data (DESIGN.md, JSON)."""
     return {
         "gateway": gateway.name,
-        "remove": {"server": gateway.fqdn, "port": gateway.listen.port, "thumbprint": thumbprint},
+        "remove": {"server": gateway.fqdn, "port": gateway.listen.port, "thumbprint": pinned.thumbprint},
         "policies": [
             {
                 "name": policy.name,
@@ -33,18 +52,18 @@ def worksheet_document(gateway: Gateway, policies: Sequence[Policy], thumbprint:
     }
 
 
-def worksheet_text(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> str:
+def worksheet_text(gateway: Gateway, policies: Sequence[Policy], pinned: Pinned) -> str:
     """Return the worksheet for people."""
-    return "".join(f"{line}\n" for line in _lines(gateway, policies, thumbprint))
+    return "".join(f"{line}\n" for line in _lines(gateway, policies, pinned))
 
 
-def _lines(gateway: Gateway, policies: Sequence[Policy], thumbprint: str | None) -> Iterator[str]:
+def _lines(gateway: Gateway, policies: Sequence[Policy], pinned: Pinned) -> Iterator[str]:
     yield f"Take {gateway.name} out of rotation. cemops cannot edit policies: do this in the console."
     yield ""
     yield "Remove this gateway (PO-01):"
     yield f"  server      {gateway.fqdn}"
     yield f"  port        {gateway.listen.port}"
-    yield f"  thumbprint  {thumbprint or 'not known: the gateway could not be observed'}"
+    yield f"  thumbprint  {pinned}"
     yield ""
     if not policies:
         yield "No policy of the estate lists it: look in the console for one that does."

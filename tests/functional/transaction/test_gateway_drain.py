@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.functional.transaction.bench import Bench
-from tests.functional.transaction.burning import NS1
+from tests.functional.transaction.burning import NS1, burn
 from tests.functional.transaction.test_transaction_counts import counted
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ def test_the_worksheet_names_the_policies_and_what_agents_pinned(bench: Bench) -
         assert commands() == 2, "one look at the gateway, one at its connections"
     gateway = bench.context().estate.gateways[0]
     worksheet = said.json
-    assert worksheet["left"] == 0
+    assert (worksheet["left"], worksheet["serves"]) == (0, True)
     assert worksheet["remove"]["server"] == gateway.fqdn
     assert worksheet["remove"]["port"] == gateway.listen.port
     assert len(worksheet["remove"]["thumbprint"]) == 40
@@ -54,3 +54,12 @@ def test_tunnels_are_counted_for_their_gateway_alone_and_the_wait_ends_with_the_
         for tunnel in tunnels:
             if tunnel is not None:
                 tunnel.close()
+
+
+def test_a_gateway_that_is_gone_is_said_not_to_serve_and_its_thumbprint_is_on_record(bench: Bench) -> None:
+    live = bench.cemops("gateway", "drain", "gw2", "--wait", "0", "--format", "json").json["remove"]["thumbprint"]
+    burn(bench, "gw2")
+    said = bench.cemops("gateway", "drain", "gw2", "--wait", "0")
+    assert said.code == 0, said.everything
+    assert f"{live} (on record)" in said.out
+    assert "gw2 does not serve: its httpd does not run, so no agent is connected" in said.out

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from cemops.errors import HostError, PkiError
+from cemops.errors import HostError, PkiError, what_may_be_said
 from cemops.execution.completed_change import completing, is_completed
 from cemops.execution.endpoint_check import presented_fault
 from cemops.execution.estate_context import EstateContext
@@ -147,13 +147,20 @@ class WindowsTransaction:
                 fault = self._dial(action)
                 faults += (fault,) if fault else ()
             faults = faults or self._seen_from_outside()
-        except HostError as error:
-            self._stop_the_rest(token)
+        except Exception as error:  # noqa: BLE001 - whatever it was: nothing stays that was not seen to work
+            if isinstance(error, HostError) and error.unreachable:
+                self._stop_the_rest(token)
+                raise HostError(
+                    self.machine.name,
+                    f"the change was made, but the machine could not be read again ({error}): its dead man undoes it, "
+                    "or the next apply settles it",
+                    unreachable=True,
+                ) from None
+            undone = self._undo(token)
+            self.reverted()
+            said = what_may_be_said(error)
             raise HostError(
-                self.machine.name,
-                f"the change was made, but the machine could not be read again ({error}): its dead man undoes it, or "
-                "the next apply settles it",
-                unreachable=error.unreachable,
+                self.machine.name, f"the change was made, and could not be checked: {said}{undone}"
             ) from None
         if faults:
             undone = self._undo(token)

@@ -15,7 +15,7 @@ from cemops.lab.preconditions import LabPrograms, login_name, service_account
 from cemops.lab.trust import LabAuthority, SshKey, make_ssh_key
 from cemops.lab.windows.birth import ADMINISTRATOR
 from cemops.lab.windows_machine import WINRM_PORT, WindowsMachine
-from cemops.lab.windows_servers import SERVER_PORTS, draw_up_servers, draw_up_windows_gateway
+from cemops.lab.windows_servers import HOSTS_FILE, SERVER_PORTS, draw_up_servers, draw_up_windows_gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ESTATE_FILE = "estate.yaml"
 ENV_FILE = "env"
-_HOSTS_FILE = "hosts-file"
 _LOGIN_KEY_FILE = "secrets/id_ed25519"
 _PASSPHRASE_FILE = "secrets/pki-passphrase"  # noqa: S105  # a file's name
 _SSH_PORTS = (2222, 2022, 12222, 22222)
@@ -95,7 +94,7 @@ def _gateway_machines(
             host_key=make_ssh_key(),
             login_key=login_key,
             login_key_file=folder / _LOGIN_KEY_FILE,
-            hosts_file=folder / _HOSTS_FILE,
+            hosts_file=folder / HOSTS_FILE,
         )
         for first in range(0, len(gateways), step)
     )
@@ -154,7 +153,7 @@ def _write_files(
     for server in blueprint.windows_machines:
         write_file(folder / _password_file(server.name), server.password + "\n", 0o600)
     write_file(folder / WINRM_AUTHORITY_FILE, authority.pem, 0o644)
-    write_file(folder / _HOSTS_FILE, _hosts_file(blueprint.server_machines), 0o644)
+    write_file(folder / HOSTS_FILE, _hosts_file(blueprint.server_machines), 0o644)
     write_file(folder / ESTATE_FILE, render_estate(_estate_inputs(folder, blueprint, settings)), 0o644)
     write_file(folder / ENV_FILE, _env_file(folder), 0o600)
     for machine in blueprint.machines:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from cemops.lab.windows.machine_model import Machine
 
 _SERVERS = (("ns1", NS_FQDN, AGENT_SITE_PORT), ("ps1", PS1_FQDN, AGENT_SITE_PORT), ("ps2", PS2_FQDN, PS2_CEM_PORT))
+HOSTS_FILE = "hosts-file"
+"""Names and addresses as the gateways of the lab resolve them (IG-13); in its folder, for people to add to."""
 SERVER_PORTS = tuple((WINRM_PORT, port, HTTPS_PORT) for _, _, port in _SERVERS)
 """The ports that will listen on each server's address."""
 _PINNED = frozenset({"ns1"})
@@ -96,15 +98,17 @@ def draw_up_servers(folder: Path, addresses: tuple[str, ...], authority: LabAuth
 def draw_up_windows_gateway(
     folder: Path, address: str, servers: tuple[str, ...], programs: LabPrograms, authority: LabAuthority
 ) -> WindowsMachine:
-    """Return the machine of gw3, whose httpd resolves the servers at these addresses."""
+    """Return the machine of gw3, whose httpd resolves the servers at these addresses, and what HOSTS_FILE names."""
     place, fqdn = folder / "hosts" / WINDOWS_GATEWAY, gateway_fqdn(WINDOWS_GATEWAY)
+    born = smp7_gateway(Newborn(place, WINDOWS_GATEWAY, fqdn, address, names_of(servers)))
+    born.hosts_file = folder / HOSTS_FILE
     return WindowsMachine(
         lab=folder,
         folder=place,
         name=WINDOWS_GATEWAY,
         fqdn=fqdn,
         address=address,
-        born=smp7_gateway(Newborn(place, WINDOWS_GATEWAY, fqdn, address, names_of(servers))),
+        born=born,
         certificate=authority.issue((fqdn, WINDOWS_GATEWAY, address), p256=True),
         password=secrets.token_urlsafe(24),
         pinned=True,

@@ -77,7 +77,7 @@ class GatewayPrograms:
     def __init__(self, settings: HttpdSettings, machine: Machine) -> None:
         self._settings = settings
         self._drive: Drive = machine.drive
-        self._names = machine.names
+        self._names = machine.known_names
         self._folder = machine.folder / "httpd"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -202,7 +202,7 @@ class GatewayPrograms:
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
         if self._settings.nss_wrapper:
-            hosts = "".join(f"{address} {name}\n" for name, all_ in self._names.items() for address in all_)
+            hosts = "".join(f"{address} {name}\n" for name, all_ in self._names().items() for address in all_)
             write_file(self._folder / "hosts", hosts, 0o644)
             environment |= {"LD_PRELOAD": self._settings.nss_wrapper, "NSS_WRAPPER_HOSTS": str(self._folder / "hosts")}
         return environment

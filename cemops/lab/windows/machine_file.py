@@ -44,6 +44,7 @@ def machine_document(machine: Machine) -> dict[str, Any]:
         "services": {name: asdict(one) for name, one in machine.services.items()},
         "accounts": {name: asdict(one) for name, one in machine.accounts.items()},
         "names": machine.names,
+        "hosts_file": None if machine.hosts_file is None else str(machine.hosts_file),
         "dead_men": [
             {"token": one.token, "due_ms": one.due_ms, "script": b64encode(one.script).decode(), "fired": one.fired}
             for one in machine.dead_men
@@ -95,6 +96,7 @@ def load_machine(folder: Path) -> Machine:
             services={name: Service(**one) for name, one in document["services"].items()},
             accounts={name: Account(**one) for name, one in document["accounts"].items()},
             names={name: tuple(addresses) for name, addresses in document["names"].items()},
+            hosts_file=None if document.get("hosts_file") is None else Path(document["hosts_file"]),
             dead_men=[DeadMan(**{**one, "script": b64decode(one["script"])}) for one in document["dead_men"]],
             lock=None if document.get("lock") is None else HeldLock(**document["lock"]),
             file_readers={path: tuple(readers) for path, readers in document["file_readers"].items()},

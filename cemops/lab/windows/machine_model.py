@@ -82,6 +82,8 @@ class Machine:
     accounts: dict[str, Account] = field(default_factory=dict)
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """DNS: addresses by lower-case name."""
+    hosts_file: Path | None = None
+    """The lab's file of names, as /etc/hosts: what somebody adds to it is resolved, too."""
     dead_men: list[DeadMan] = field(default_factory=list)
     lock: HeldLock | None = None
     file_readers: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -110,7 +112,16 @@ class Machine:
         """Return the dead man of that token."""
         return next((one for one in self.dead_men if one.token == token), None)
 
+    def known_names(self) -> dict[str, tuple[str, ...]]:
+        """Return what DNS and the hosts file hold now: addresses by lower-case name."""
+        known = dict(self.names)
+        lines = [] if self.hosts_file is None else self.hosts_file.read_text("utf-8").splitlines()
+        for line in lines:
+            address, *names = line.partition("#")[0].split() or ("",)
+            known |= {name.lower(): (address,) for name in names}
+        return known
+
     def resolve(self, name: str) -> tuple[str, ...]:
         """Return the addresses of a name, as the machine's resolver has them."""
         own = {self.identity.computer.lower(), self.identity.fqdn.lower()}
-        return self.names.get(name.lower()) or ((self.identity.address,) if name.lower() in own else ())
+        return self.known_names().get(name.lower()) or ((self.identity.address,) if name.lower() in own else ())

@@ -147,6 +147,15 @@ def test_a_state_tells_both_layers_and_the_stores(stand_in: StandIn) -> None:
     assert state["names"] == {"ns1": ["127.0.0.8"], "x": []}
 
 
+def test_a_name_that_somebody_adds_to_the_hosts_file_is_resolved_at_once(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.machine.hosts_file = tmp_path / "hosts-file"
+    stand_in.machine.hosts_file.write_text("127.0.0.8 ns1.corp.example ns1\n", "utf-8")
+    save_machine(stand_in.machine)
+    stand_in.machine.hosts_file.write_text("127.0.0.8 ns1\n\n# ours\n127.0.0.9 Late # new\n", "utf-8")
+    for machine in (stand_in.machine, load_machine(stand_in.machine.folder)):
+        assert [machine.resolve(name) for name in ("late", "ns1", "ours")] == [("127.0.0.9",), ("127.0.0.8",), ()]
+
+
 # --- certificates -----------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,8 @@ from cemops.pki.stored_backup import StoredBackup
 def unpack(backup: StoredBackup, target: Path) -> tuple[Path, ...]:
     """Write a backup's files into a new or empty folder, mode 0600; return where they lie.
 
-    Raises CemopsError where it is not empty, cannot be written, or the backup names a file that would lie elsewhere:
-    names come from the gateway's host.
+    Raises CemopsError where it is not empty, cannot be written, or the backup names a file that would lie elsewhere or
+    would command the terminal that it is shown on: names come from the gateway's host.
     """
     try:
         if target.exists() and any(target.iterdir()):
@@ -30,5 +30,7 @@ def unpack(backup: StoredBackup, target: Path) -> tuple[Path, ...]:
 def _parts(path: str, source: str) -> list[str]:
     parts = path.split("/")
     if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
-        raise CemopsError(f"{source} names a file {path!r}, which would lie elsewhere: find out who changed its host")
+        raise CemopsError(f"{source} names a file {path!a}, which would lie elsewhere: find out who changed its host")
+    if not path.isprintable():
+        raise CemopsError(f"{source} names a file {path!a}, which cannot be shown: find out who changed its host")
     return parts

@@ -99,3 +99,14 @@ def test_a_name_that_leads_out_of_the_folder_is_not_unpacked(tmp_path: Path, nam
     with pytest.raises(CemopsError, match="would lie elsewhere"):
         unpack(backup, tmp_path / "out" / "put")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["certs/\x1b]0;owned\x07", "certs/a\nb", "certs/a\x9b2J", "certs/\u202egpj.exe", "\ud800"]
+)
+def test_a_name_that_would_command_the_terminal_is_not_unpacked(tmp_path: Path, name: str) -> None:
+    backup = WindowsGatewayBackup("northwind", "gw3", NOW, "smp-8", ROOT, {r"certs\server.pfx": b"pfx", name: b"x"})
+    with pytest.raises(CemopsError, match="cannot be shown") as refused:
+        unpack(backup, tmp_path / "out" / "put")
+    assert str(refused.value).isprintable()
+    assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,7 @@ from cemops.execution.session import Session, connected
 from cemops.planning.batches import Batch, batch_size, batches
 from cemops.planning.change_window import too_long
 from cemops.planning.changes import HostStatus, Plan
-from cemops.planning.saved_plan import SavedPlan, compare, staleness
+from cemops.planning.saved_plan import PlannedChange, SavedPlan, compare, staleness
 
 _NEW_PLAN = "Nothing was changed; make a new plan with `cemops plan --out FILE`."
 
@@ -107,6 +107,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
         raise UsageError("apply asks before it changes anything, and there is no terminal: run it with --yes")
     run.recorder.complain = say_error
     judged_at(run, time if now else None)
+    run.gate = HealthGate(context, time, say)  # before anything: what an earlier apply left has to pass it, too
     with run.recorder.holding("cemops apply"), connected(context, managed, lambda _: None) as session:
         if saved is not None:
             _refuse_again(run, saved)
@@ -119,6 +120,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
         if saved is not None:
             _hold_to(saved, made)
             made = replace(made, plan_id=saved.plan_id)
+        else:
+            _agree(run, made)
         if made.needs_consent:
             pass_guards(run, made, accept_lockout, instead="Give agents what is new first and wait (CE-05)")
             if made.has_changes and not yes and not typer.confirm("Apply these changes?", err=True):
@@ -140,8 +143,9 @@ def apply(  # noqa: PLR0913 - one parameter an option
 
 def _stages(run: EstateRun, made: Plan, wanted: tuple[Batch, ...], max_failures: int | None) -> RolloutStages:
     """Look at the gateways that change as agents do, to compare with afterwards."""
-    run.gate = HealthGate(run.context, run.now, say)
-    run.gate.before(name for batch in wanted for name in batch.hosts)
+    settled = {host.host for host in made.hosts if not host.is_unfinished}
+    if run.gate is not None:
+        run.gate.before(name for batch in wanted for name in batch.hosts if name in settled)
     durations = run.recorder.durations()
 
     def fits(batch: Batch) -> str | None:
@@ -150,6 +154,14 @@ def _stages(run: EstateRun, made: Plan, wanted: tuple[Batch, ...], max_failures:
     failed = sum(host.status in (HostStatus.UNREACHABLE, HostStatus.ERROR) for host in made.hosts)
     run.stages = RolloutStages(wanted, max_failures, failed, closed=run.closed, fits=fits)
     return run.stages
+
+
+def _agree(run: EstateRun, made: Plan) -> None:
+    """Hold every host to what is shown of it: what moves behind its lock is for the next plan."""
+    run.otherwise = "this is not what was shown; run apply again"
+    run.agreed = {
+        host.host: None if host.is_unfinished else tuple(map(PlannedChange.of, host.changes)) for host in made.hosts
+    }
 
 
 def _refuse_unfit_canary(made: Plan, canary: str | None) -> None:

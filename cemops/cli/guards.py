@@ -35,7 +35,7 @@ def pass_guards(run: EstateRun, made: Plan, accept_lockout: int | None, *, inste
         )
     if accept_lockout is not None and not made.cut_off:
         say(f"--accept-lockout {accept_lockout} was not needed: this cuts no agent off.")
-    run.lockout_accepted = frozenset(host.host for host in made.hosts if host.cut_off)
+    run.lockout_accepted = {host.host: len(host.cut_off) for host in made.hosts if host.cut_off}
     run.recorder.accepted = made.cut_off
 
 

@@ -41,12 +41,15 @@ class EstateRun:
 
     context: EstateContext
     now: datetime
-    lockout_accepted: frozenset[str] = frozenset()
+    lockout_accepted: Mapping[str, int] = field(default_factory=dict)
     """Names of the machines whose agents the operator has agreed to cut off."""
     window_override: str | None = None
     """Why change windows do not hold this time (``--override-window``); recorded."""
-    agreed: Mapping[str, Sequence[PlannedChange]] | None = None
-    """By host, the changes of the plan file that is applied: no other is made. None without a plan file."""
+    agreed: Mapping[str, Sequence[PlannedChange] | None] | None = None
+    """By host, the changes that somebody agreed to: no other is made. None for a host whose changes show only when what
+    an earlier apply left there is settled, and None without such an agreement (stock pyinfra)."""
+    otherwise: str = "this is not in the plan file; make a new plan"
+    """What to say of other changes."""
     stages: RolloutStages | None = None
     """The batches of a staged rollout; None where machines go one after another (stock pyinfra)."""
     gate: HealthGate | None = None
@@ -177,11 +180,12 @@ class EstateRun:
             raise RefusedError(f"{host.name}: {'; '.join(plan.refusals)}")
         if self.agreed is not None:
             wanted = [change for change in plan.changes if not change.by_operator]
-            moved = uncovered(self.agreed.get(host.name, ()), wanted)
+            held = self.agreed.get(host.name, ())
+            moved = [] if held is None else uncovered(held, wanted)
             if moved:
-                raise RefusedError(f"{'; '.join(moved)}: this is not in the plan file; make a new plan")
+                raise RefusedError(f"{'; '.join(moved)}: {self.otherwise}")
         cut_off = (*plan.cut_off, *self.cut_off_by_policies(host.name))
-        if cut_off and host.name not in self.lockout_accepted:
+        if len(cut_off) > self.lockout_accepted.get(host.name, 0):
             raise RefusedError(
                 f"{host.name}: this would cut agents off, so it is not done by accident: {' | '.join(cut_off)}. "
                 "Give agents the new certificate first and wait (CE-05), or, knowing what it does, run `cemops "

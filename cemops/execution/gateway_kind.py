@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -99,11 +100,13 @@ class GatewayKind:
             run.say(host.name, sentence)
 
         def settle() -> None:
-            report(settle_pending(run.context, gateway_host, observed))
+            report(settle_pending(run.context, gateway_host, observed, run.gate))
 
         if observed.pending is not None:
             yield Step("settle the switch that waits for its confirmation", settle)
             run.forget(host)
+            if run.gate is not None:
+                yield Step("look at it as agents do", partial(run.gate.before, [host.name]))
         for sentence in self._prepare(run, host):
             report(sentence)
         observed = run.observe(host).observed

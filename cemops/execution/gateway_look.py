@@ -78,7 +78,8 @@ class OutsideLook:
             self.report(f"not-proven: no agent's certificate, so no tunnel was opened for {reason} (C-04)")
         if self.gate is None:
             return ()
-        self.hold(self.gate.seconds(self.gateway.name))
+        seconds = self.gate.seconds(self.gateway.name)
+        self.hold(seconds + self.gateway.confirm_seconds)  # what comes after the gate takes time, too
         return tuple(f"health gate: {fault}" for fault in self.gate.faults(self.gateway.name, self.expected()))
 
     def _tried(self) -> tuple[str, ...]:

@@ -263,14 +263,14 @@ class GatewayTransaction:
 
     def _look_for_refused(self) -> None:
         """Fail where agents that got in before are refused since the switch; what came of it else is told."""
-        if not self._logged:
-            return  # it is a new gateway: nobody was let in or refused before
+        if self._logged is None or not self.observed.service.running:
+            return  # nobody was let in or refused before
         lines = self.host.run("refused", [self._logged], seconds=STAGE_SECONDS)
         wanted = [one.certificate.subject for one in self.desired.materials.authorities if one.certificate is not None]
         refused = since_switch(lines, wanted)
         for sentence in refused.sentences:
             self.report(sentence)
-        if refused.faults and not self.plan.cut_off:  # whom the operator agreed to cut off is refused now
+        if refused.faults:
             raise HostError(self.host.name, f"handshakes are refused since the switch: {'; '.join(refused.faults)}")
 
     def _is_served(self) -> bool:

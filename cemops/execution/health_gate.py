@@ -23,6 +23,8 @@ from cemops.probe.run import DEFAULT_TIMEOUT, WORKERS
 
 _TRIES = 2
 """A gateway that has just reloaded may miss one connection; what fails twice is a fault."""
+_USUAL_CHECKS = 48
+"""Of a gateway that was not looked at before."""
 _TOLD = 3
 """Faults that are told in a sentence; `cemops probe` lists them all."""
 
@@ -48,11 +50,12 @@ class HealthGate:
         self._failed_before |= {
             _identity(result) for result in report.results if _failed(result) and result.gateway in serving
         }
-        self._checks = Counter(result.gateway for result in report.results)
+        self._checks.update(Counter(result.gateway for result in report.results))
 
     def seconds(self, name: str) -> int:
         """Return how long asking may take at most: so much longer a change waits for its confirmation."""
-        rounds = 1 + math.ceil(self._checks[name] / WORKERS)  # the thumbprint first, the rest side by side
+        checks = self._checks.get(name, _USUAL_CHECKS)
+        rounds = 1 + math.ceil(checks / WORKERS)  # the thumbprint first, the rest side by side
         return math.ceil(_TRIES * rounds * DEFAULT_TIMEOUT)
 
     def faults(self, name: str, thumbprint: str | None = None) -> tuple[str, ...]:

@@ -16,15 +16,16 @@ SWITCHED = "switched"
 """The line between what was logged before the switch and since."""
 _VERIFICATION = re.compile(
     r"AH02276: Certificate Verification: Error \((?P<number>\d+)\): (?P<reason>[^\[]+?) "
-    r"\[subject: .*? / issuer: (?P<issuer>.*?) / serial: "
+    r"\[subject: .* / issuer: (?P<issuer>.*?) / serial: [0-9A-F]+ / notbefore: "
 )
 _THREAD = re.compile(r"\[pid (\d+:tid \d+)\]")
 _HANDSHAKE = "AH02008: "
 _LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:SSL routines::(?P<reason>[^\[-]+)")
-_RIGHTLY = frozenset({10, 23, 26})
-"""OpenSSL's verification errors that are of one agent: expired, revoked, not a client's certificate."""
-_UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
-"""Errors that say nothing unless the CA is one that the gateway should know."""
+_OF_CRLS = frozenset({3, 5, 8, 11, 12, 15, 16, 33, 35, 36, 44})
+"""OpenSSL's verification errors that speak of the gateway's files: a CRL that is missing, not valid now, or unfit."""
+_UNKNOWN_ISSUER = frozenset({2, 19, 20, 21})
+"""Errors that say nothing unless the CA is one that the gateway should know. All others are of one agent: anybody can
+show an expired, a weak or a forged certificate, and must not be able to take a change back."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def refused_handshakes(lines: Iterable[str]) -> Iterator[Refused]:
 def _speaks_against(refused: Refused, authorities: Collection[str]) -> bool:
     if refused.number in _UNKNOWN_ISSUER:
         return _compact(refused.issuer) in authorities
-    return refused.number not in _RIGHTLY
+    return refused.number in _OF_CRLS
 
 
 def _compact(name: str) -> str:

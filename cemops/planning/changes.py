@@ -145,6 +145,11 @@ class HostPlan:
     managed: bool = True
 
     @property
+    def is_unfinished(self) -> bool:
+        """Whether an apply left something here that has to be settled first."""
+        return any(change.unfinished for change in self.changes)
+
+    @property
     def all_warnings(self) -> tuple[PlanWarning, ...]:
         """The host's warnings and those of its changes."""
         return (*self.warnings, *(warning for change in self.changes for warning in change.warnings))

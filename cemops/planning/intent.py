@@ -53,7 +53,7 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
         return plan
     if plan.status is HostStatus.IN_SYNC:
         return replace(plan, cut_off=(), refusals=())
-    if any(change.unfinished for change in plan.changes):
+    if plan.is_unfinished:
         waiting = PlanWarning(
             "unfinished-apply",
             "an apply is at work here, or was cut off before it was confirmed: what drifted is told when it is settled",

@@ -176,7 +176,7 @@ do_switch() { # TOKEN EXPECTED RELEASE SECONDS MODE SIZING SIZING-BEFORE SCRIPT
 do_hold() { # TOKEN SECONDS: the switch waits for its confirmation so long from now on
     waiting_switch
     [ -n "$waiting" ] && [ "$(field "$waiting" token)" = "$1" ] || failed "the switch was reverted before it could be looked at; run apply again"
-    write "$state/served" "$1 $(($(now) + $2)) $2"
+    write "$state/served" "$1 $(($(now) + $2)) $2" || failed "$state/served could not be written: is the disk full?"
 }
 
 do_confirm() { # TOKEN KEEP

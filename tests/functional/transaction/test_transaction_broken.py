@@ -145,3 +145,15 @@ def test_a_switch_that_is_held_for_the_health_gate_goes_back_by_itself_when_nobo
     assert bench.pending("gw1")
     assert wait_until(lambda: bench.live("gw1") == live and not bench.pending("gw1"))
     assert bench.serves("gw1")
+
+
+def test_a_waiting_switch_that_lets_through_too_much_is_not_confirmed_by_the_next_apply(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    held = 'write "$state/served" "$1 $(($(now) + $2))'
+    fault: Fault = {"live_host": OPEN_PROXY, "at": "line:hold", "text": held, "do": ["die"], "confirm": 60}
+    assert bench.apply("--limit", "gw1", fault=fault).code == KILLED
+    assert bench.pending("gw1")
+    said = bench.apply("--limit", "gw1")
+    assert said.code == 0, said.everything
+    assert "was reverted: health gate: gateway.deny.unlisted_host" in said.err, said.everything
+    assert bench.cemops("probe", "--gateway", "gw1").code == 0

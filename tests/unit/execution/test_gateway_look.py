@@ -57,7 +57,7 @@ def test_what_the_gate_finds_speaks_against_the_gateway(tmp_path: Path, monkeypa
 
     assert look.after() == ("health gate: gateway.deny.unlisted_host ns1: let in",)
     assert gate.asked == (("gw1", THUMBPRINT),)
-    assert held == [gate.seconds("gw1")]
+    assert held == [gate.seconds("gw1") + look.gateway.confirm_seconds]
 
 
 def test_a_gateway_that_an_agent_cannot_use_is_not_probed_further(

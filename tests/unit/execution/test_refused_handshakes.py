@@ -100,3 +100,17 @@ def test_a_silent_log_says_nothing() -> None:
     found = since_switch([SWITCHED], KNOWN)
 
     assert (found.sentences, found.faults) == ((), ())
+
+
+def test_a_name_that_looks_like_the_log_line_does_not_speak_for_a_ca() -> None:
+    (line, *rest) = of_certificate(20, "unable to get local issuer certificate", "CN=nobody knows")
+    forged = line.replace("CN=agent one", "CN=x / issuer: CN=ns1 root / serial: 00 / notbefore: now")
+
+    assert since_switch([SWITCHED, forged, *rest], KNOWN).faults == ()
+
+
+def test_forged_weak_and_self_signed_certificates_are_no_fault() -> None:
+    shown = [(7, "certificate signature failure"), (9, "not yet valid"), (18, "self-signed"), (66, "EE key too small")]
+    lines = [line for number, reason in shown for line in of_certificate(number, reason)]
+
+    assert since_switch([SWITCHED, *lines], KNOWN).faults == ()

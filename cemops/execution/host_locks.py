@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TOKEN_BYTES = 16
 _TRIES = 3
-"""Times that a lock is tried which somebody else held, and had removed when it was read."""
+"""Who held a lock may have removed it before it was read."""
 
 
 class HostLockedError(RefusedError):
@@ -55,14 +55,17 @@ class HostLocks:
             if self._is_taken(host):
                 break
         else:
-            raise HostError(host.name, "its lock could not be taken, and it was left alone: run apply again")
+            reason = self._run.observations[host.name].lock_failure or "its lock was not there after it was taken"
+            raise HostError(
+                host.name, f"it could not be locked, and was left alone: {reason.rstrip('.')}; run apply again"
+            )
         self._sure.add(host.name)
         left = None if before is None else before.observed.lock
         if left is not None:
             self._run.say(host.name, f"the lock that {left.owner} left there was taken over")
 
     def _is_taken(self, host: Host) -> bool:
-        """Try it once; tell whether it was taken. Not: who held it has removed it since. Raises as ``take`` does."""
+        """Try it once, raise as ``take`` does; False: the lock has gone since, or nobody is behind the one there."""
         run = self._run
         store, owner = run.recorder.holder()
         wanted = LockRequest(secrets.token_hex(_TOKEN_BYTES), store, owner)

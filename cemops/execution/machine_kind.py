@@ -31,6 +31,8 @@ class Observation:
     round_trips: int
     """Remote processes."""
     http_requests: int = 0
+    lock_failure: str | None = None
+    """Why the host says that it could not be locked, in an observation behind the taking of its lock."""
 
 
 @dataclass(frozen=True)

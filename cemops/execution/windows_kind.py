@@ -108,7 +108,7 @@ class WindowsKind(ABC):
         machine = WindowsMachine(host)
         before = machine.costs
         request = self.want(run.context, host.name)
-        state = machine.state(request) if wanted is None else machine.lock(wanted, request)
+        state, failure = (machine.state(request), None) if wanted is None else machine.lock(wanted, request)
         observed = parse_state(state, datetime.now(UTC))
         after = machine.costs
         return Observation(
@@ -117,6 +117,7 @@ class WindowsKind(ABC):
             time.monotonic(),
             after.processes - before.processes,
             after.requests - (before.requests if before.processes else 0),  # the log-on was for the first one
+            failure,
         )
 
     def plan(self, run: EstateRun, name: str, observed: ObservedWindows) -> WindowsPlan:

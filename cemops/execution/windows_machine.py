@@ -74,10 +74,10 @@ class WindowsMachine:
         """
         return self._outcomes(self._asked(_applying(actions), APPLY_SECONDS, "could not be changed"))
 
-    def lock(self, wanted: LockRequest, request: Mapping[str, Any]) -> dict[str, Any]:
+    def lock(self, wanted: LockRequest, request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         """Take the machine's lock, and return the raw state behind it, in one remote process. Raises HostError.
 
-        Where somebody else holds the lock, the state says who.
+        Where that failed, the second is why. Whether somebody else holds the lock, the state says.
         """
         seconds = int(LIFETIME.total_seconds())
         action = {"id": "lock", "op": "lock.take", **asdict(wanted), "seconds": seconds}
@@ -86,10 +86,7 @@ class WindowsMachine:
         (outcome,) = self._outcomes(data)
         if not isinstance(data.get("state"), dict):
             raise HostError(self.name, "the payload locked the machine and gave no state: observe again")
-        state = dict(unpacked(data["state"]))
-        if outcome.state == "failed" and state.get("lock") is None:
-            raise HostError(self.name, f"it could not be locked, and was left alone: {outcome.message}")
-        return state
+        return dict(unpacked(data["state"])), outcome.message if outcome.state == "failed" else None
 
     def unlock(self, token: str) -> None:
         """Remove the machine's lock with that token, and no other. Raises HostError."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -31,6 +31,8 @@ class FakeRun:
     locked: int = 0
     gone_when_read: int = 0
     """Times that the lock which keeps this run out is removed before it is read."""
+    host_says: str | None = None
+    """Why the host can take no lock."""
 
     @property
     def recorder(self) -> Any:
@@ -44,14 +46,15 @@ class FakeRun:
 
     def _lock(self, _run: object, _host: object, wanted: LockRequest) -> Observation:
         self.locked += 1
-        if self.lock_there is None or not self.lock_there.holds(NOW, wanted.store):
+        if self.host_says is None and (self.lock_there is None or not self.lock_there.holds(NOW, wanted.store)):
             self.lock_there = HostLock(wanted.token, wanted.store, wanted.owner, NOW, NOW + LIFETIME)
         if self.failure is not None:
             raise self.failure
         if self.gone_when_read:
             self.gone_when_read -= 1
             self.lock_there = None
-        return Observation(SimpleNamespace(lock=self.lock_there, clock=NOW), None, 0.0, 1)
+        observed = SimpleNamespace(lock=self.lock_there, clock=NOW)
+        return Observation(observed, None, 0.0, 1, lock_failure=self.host_says)
 
     def _unlock(self, _run: object, _host: object, token: str) -> None:
         if self.unlock_failure is not None:
@@ -100,10 +103,18 @@ def test_a_lock_that_was_removed_between_the_try_and_the_look_is_tried_again() -
 def test_a_lock_that_is_never_there_when_it_is_read_ends_the_tries() -> None:
     run = FakeRun(gone_when_read=99)
     locks = locks_of(run)
-    with pytest.raises(HostError, match="its lock could not be taken, and it was left alone"):
+    with pytest.raises(HostError, match="it could not be locked, and was left alone: its lock was not there"):
         locks.take(GW1)
     assert run.locked < 10
     assert locks.token(GW1) is None
+
+
+@pytest.mark.parametrize("expired", [False, True], ids=["free", "expired"])
+def test_a_host_that_can_take_no_lock_says_why_whatever_lock_is_there(*, expired: bool) -> None:
+    there = replace(bobs(), expires=NOW - timedelta(minutes=1)) if expired else None
+    locks = locks_of(FakeRun(there, host_says="There is not enough space on the disk."))
+    with pytest.raises(HostError, match="left alone: There is not enough space on the disk; run"):
+        locks.take(GW1)
 
 
 def test_a_lock_is_removed_where_the_answer_to_taking_it_was_lost() -> None:

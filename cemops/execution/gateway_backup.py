@@ -40,6 +40,8 @@ from cemops.planning.desired_gateway import CLIENT_CA, CONFIGURATION
 from cemops.planning.managed import is_windows_gateway
 
 BACKUP_SECONDS = 120
+NOT_WHOLE = "nothing is live that has everything, its key included"
+AS_INSTALLED = "no authority of agents is on it, so it lets no agent in that a backup could bring back"
 _FILE = "file:"
 
 
@@ -67,8 +69,8 @@ class BackupBeforeChange:
     gateway: str
     is_whole: bool
     """Whether the gateway has something that restoring it would bring back."""
-    is_set_up: bool
-    """Whether there is anything of it."""
+    why_not: str | None
+    """What is told where it has not; None: a host that is not set up yet needs no words."""
     read: Callable[[], StoredBackup]
     report: Callable[[str], None]
     file: Path | None = None
@@ -79,8 +81,8 @@ class BackupBeforeChange:
             self.report("nothing was backed up: pki.passphrase seals backups, and none is declared")
         elif self.is_whole:
             yield Step("back up what serves", self.take)
-        elif self.is_set_up:
-            self.report("nothing was backed up: nothing is live that has everything, its key included")
+        elif self.why_not is not None:
+            self.report(f"nothing was backed up: {self.why_not}")
 
     def take(self) -> None:
         """Back up; HostError where that fails, and the gateway is left alone."""
@@ -110,9 +112,8 @@ def before_change(
     live = live_trust(observed)
     has_files = {CONFIGURATION, CLIENT_CA} <= set(observed.live_files)
     is_whole = observed.current is not None and has_files and live.certificate is not None and live.key_matches
-    return BackupBeforeChange(
-        context, host.name, is_whole, bool(observed.releases), lambda: read_from_host(context, host), report
-    )
+    why_not = NOT_WHOLE if observed.releases else None
+    return BackupBeforeChange(context, host.name, is_whole, why_not, lambda: read_from_host(context, host), report)
 
 
 def new_seal(context: EstateContext, gateways: Sequence[str]) -> Seal:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pyinfra.api.host import Host
 
 from cemops.execution.completed_change import COMPLETED_CHANGES
-from cemops.execution.gateway_backup import BackupBeforeChange
+from cemops.execution.gateway_backup import AS_INSTALLED, NOT_WHOLE, BackupBeforeChange
 from cemops.execution.gateway_look import OutsideLook, presented_by
 from cemops.execution.machine_kind import Observation
 from cemops.execution.windows_desired import Purposes
@@ -200,7 +200,8 @@ class WindowsGatewayKind(WindowsKind):
         def read() -> StoredBackup:
             return read_windows_gateway(context, WindowsMachine(host), gateway, observed.presented)
 
-        return BackupBeforeChange(context, gateway.name, is_whole, True, read, report)
+        why_not = NOT_WHOLE if live.authorities else AS_INSTALLED
+        return BackupBeforeChange(context, gateway.name, is_whole, why_not, read, report)
 
     def settled(self, run: EstateRun, name: str, observed: ObservedWindows) -> None:
         """Remember the certificate that a gateway serves which is as it should be (IG-06)."""

@@ -54,8 +54,8 @@ def drift(  # noqa: PLR0913 - one parameter an option
     """Show what differs on the hosts though the estate asks for nothing new since the last apply. Changes nothing.
 
     Compares with the estate that each host was last brought to: from here, or, with change.store, from anywhere. Exit
-    code 0: done; 1: a host could not be observed or planned, the estate has errors, or no apply is known to compare
-    with; 2 with --detailed-exitcode: something has drifted.
+    code 0: done; 1: a host could not be observed or planned, the estate has errors, or no apply of a host that
+    differs is known; 2 with --detailed-exitcode: something has drifted.
     """
     context = context_of(estate)
     time = time_of(now)

@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, PlanWarning, host_status
 from cemops.planning.saved_plan import PlannedChange
 
-NO_BASELINE = "no-baseline"
-"""Code of the warning that a host differs and has no past to compare with."""
-
 
 @dataclass(frozen=True)
 class Baselines:
@@ -47,7 +44,8 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
     """Keep of a host's plan what is drift alone, as the estate of the last apply would undo it (``earlier``).
 
     A resource that was changed by hand has drifted though the estate of now asks for something else of it: that waits
-    to be applied. One that is as the estate of now declares it has not. None: there is no apply to compare with.
+    to be applied. One that is as the estate of now declares it has not. None: there is no apply to compare with, which
+    is an error of a host that differs.
     """
     if plan.error is not None or not plan.managed:
         return plan
@@ -59,16 +57,19 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
             "an apply is at work here, or was cut off before it was confirmed: what drifted is told when it is settled",
         )
         return replace(plan, status=HostStatus.IN_SYNC, changes=(), warnings=(waiting,), cut_off=(), refusals=())
-    unknown = PlanWarning(
-        NO_BASELINE, "no apply of this host is known here: what drifted cannot be told from what was never applied"
-    )
+    if earlier is None:
+        unknown = (
+            "no apply of this host is known here that still can be planned: what drifted cannot be told from what was "
+            f"never applied. Read its plan, then run `cemops apply --limit {plan.host}`; where others apply, or runners "
+            "that come and go, declare change.store (docs/gitops.md)"
+        )
+        return replace(plan, status=HostStatus.ERROR, error=unknown, changes=(), cut_off=(), refusals=())
     differing = {change.id for change in plan.changes if not change.by_operator}
-    drift = tuple(replace(change, intent=Intent.CORRECTIVE) for change in earlier or () if change.id in differing)
+    drift = tuple(replace(change, intent=Intent.CORRECTIVE) for change in earlier if change.id in differing)
     return replace(
         plan,
         status=host_status(drift),
         changes=drift,
-        warnings=(unknown,) if earlier is None else plan.warnings,
         cut_off=(),  # of what the estate asks for now
         refusals=plan.refusals if drift else (),
     )

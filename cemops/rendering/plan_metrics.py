@@ -12,7 +12,6 @@ from datetime import datetime
 
 from cemops.planning.changes import Action, HostPlan, HostStatus, Intent, Plan
 from cemops.planning.expiries import Expiry, soonest
-from cemops.planning.intent import NO_BASELINE
 from cemops.rendering.terminal import visible_utf8
 
 NOT_MANAGED = "not-managed"
@@ -104,8 +103,6 @@ def _drift(plan: Plan) -> Iterator[Sample]:
     """Leave out hosts of which nobody can tell, too."""
     for host in _planned(plan):
         if any(change.intent is None and not change.by_operator for change in host.changes):
-            continue
-        if any(warning.code == NO_BASELINE for warning in host.warnings):
             continue
         yield Sample(sum(change.intent is Intent.CORRECTIVE for change in host.changes), {"host": host.host})
 

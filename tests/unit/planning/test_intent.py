@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, PlanWarning, Resource
+from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, Resource
 from cemops.planning.intent import classified, drift_of
 
 
@@ -57,10 +57,21 @@ def test_a_host_whose_changes_are_all_intended_has_not_drifted() -> None:
     assert (found.status, found.changes, found.cut_off, found.refusals) == (HostStatus.IN_SYNC, (), (), ())
 
 
-def test_without_an_apply_to_compare_with_it_says_so() -> None:
+def test_a_host_that_differs_and_has_no_apply_to_compare_with_is_an_error_that_says_what_to_do() -> None:
     found = drift_of(replace(plan(change("a")), warnings=(PlanWarning("x", "y"),)), None)
 
-    assert [warning.code for warning in found.warnings] == ["no-baseline"]
+    assert (found.status, found.changes, found.cut_off, found.refusals) == (HostStatus.ERROR, (), (), ())
+    assert found.error is not None
+    assert "no apply of this host is known here" in found.error
+    assert "run `cemops apply --limit gw1`" in found.error
+    assert "change.store" in found.error
+
+
+def test_one_host_without_a_past_among_others_fails_the_run() -> None:
+    known = drift_of(HostPlan("gw2", HostStatus.IN_SYNC), ())
+    made = Plan("northwind", "", "", (known, drift_of(plan(change("a")), None)), "")
+
+    assert made.has_failures
 
 
 def test_a_host_in_sync_has_not_drifted_whatever_was_applied() -> None:

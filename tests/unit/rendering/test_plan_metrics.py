@@ -13,7 +13,6 @@ from inline_snapshot import snapshot
 
 from cemops.planning.changes import Action, Change, HostPlan, HostStatus, Intent, Plan, PlanWarning, Resource
 from cemops.planning.expiries import Expiry
-from cemops.planning.intent import NO_BASELINE
 from cemops.rendering.plan_metrics import LastApply, drift_metrics, plan_metrics
 from cemops.rendering.terminal import visible_utf8
 from tests.unit.rendering.nasty_texts import NASTY, texts
@@ -222,7 +221,7 @@ def test_any_plan_is_sound_metrics(hosts: list[HostPlan], expiries: list[Expiry]
 
 def test_drift_is_counted_under_names_that_a_plan_does_not_have() -> None:
     drifted = replace(CHANGE, intent=Intent.CORRECTIVE)
-    blind = HostPlan("gw3", HostStatus.IN_SYNC, warnings=(PlanWarning(NO_BASELINE, "x"),))
+    blind = HostPlan("gw3", HostStatus.ERROR, error="no apply of this host is known here")
     samples = read(drift_metrics(plan_of(replace(GW1, changes=(drifted,)), GW2, blind), NOW))
     assert of(samples, "cemops_drift_changes", host="gw1") == [1]
     assert of(samples, "cemops_drift_changes", host="gw2") == of(samples, "cemops_drift_changes", host="gw3") == []

@@ -60,8 +60,8 @@ def drift_of(plan: HostPlan, earlier: Iterable[Change] | None) -> HostPlan:
     if earlier is None:
         unknown = (
             "no apply of this host is known here that still can be planned: what drifted cannot be told from what was "
-            f"never applied. Read its plan, then run `cemops apply --limit {plan.host}`; where others apply, or runners "
-            "that come and go, declare change.store (docs/gitops.md)"
+            f"never applied. Read its plan, then run `cemops apply --limit {plan.host}`; where others apply, or "
+            "runners that come and go, declare change.store (docs/gitops.md)"
         )
         return replace(plan, status=HostStatus.ERROR, error=unknown, changes=(), cut_off=(), refusals=())
     differing = {change.id for change in plan.changes if not change.by_operator}

@@ -91,7 +91,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
 
     A gateway that fails its check goes back by itself and stops the rest. Exit code 0: done; 1: a host failed or
     was unreachable; 3: refused, outside the change windows, because agents would be cut off, or because another apply
-    is at work; 64: without --yes and without a terminal to ask on.
+    is at work; 64: without --yes and without a terminal to ask on; 130: Ctrl-C or SIGTERM, which let the machine at
+    work be finished.
     """
     context = context_of(estate)
     time = time_of(now)

@@ -67,8 +67,8 @@ def _result(host: AppliedHost) -> str:
 
 def stop_if_interrupted(run: EstateRun) -> None:
     """Raise StoppedError where a signal ended the run in order."""
-    if run.interruption.reason is not None:
-        raise StoppedError(f"stopped: {run.interruption.reason}; every machine is done or was not begun")
+    if run.interruption.reason is not None and run.left_alone:
+        raise StoppedError(f"stopped: {run.interruption.reason}; each machine of the plan is done or was not begun")
 
 
 def exit_code_of(run: EstateRun, made: Plan, applied: Sequence[AppliedHost]) -> int:

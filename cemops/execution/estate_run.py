@@ -32,6 +32,7 @@ from cemops.planning.change_window import closed_sentence, closing
 from cemops.planning.changes import Change, MachinePlan, PlanWarning
 from cemops.planning.host_lock import lock_warnings
 from cemops.planning.lockout import cut_off_by_policies, has_empty_policy
+from cemops.planning.managed import managed_machines
 from cemops.planning.saved_plan import PlannedChange, uncovered
 
 
@@ -139,13 +140,19 @@ class EstateRun:
     def cut_off_by_policies(self, name: str) -> tuple[str, ...]:
         """Return who has no gateway any more by what the estate says of policies since a gateway's last apply.
 
-        Raises SecretError, StoreError where what is remembered is out of reach.
+        Of gateways that the estate declares no more, the first machine of the estate tells. Raises SecretError,
+        StoreError where what is remembered is out of reach.
         """
         estate = self.context.estate
-        if not any(gateway.name == name for gateway in estate.gateways) or not has_empty_policy(estate):
+        if not has_empty_policy(estate):
             return ()  # nobody asks the store for nothing
-        earlier = self.applied.context_of(name)
-        return () if earlier is None else tuple(cut_off_by_policies(name, earlier.estate, estate))
+        declared = managed_machines(estate)
+        gone = [host for host in self.applied.known().hosts if host not in declared]
+        names = [name, *gone] if name == next(iter(declared)) else [name]
+        earlier = ((one, self.applied.context_of(one)) for one in names)
+        return tuple(
+            line for one, past in earlier if past is not None for line in cut_off_by_policies(one, past.estate, estate)
+        )
 
     def remember_in_sync(self, name: str) -> None:
         """Remember that a host is as the estate declares it, unless somebody has to agree to that first."""
@@ -197,7 +204,8 @@ class EstateRun:
     def halted(self) -> str | None:
         """Why machines were left alone, or would be; None where none was."""
         failed = (f"{name} failed when it served" for name in self.stopped_by.values())
-        return self.interruption.reason or (self.stages.halted if self.stages else None) or next(failed, None)
+        stopped = self.interruption.reason if self.left_alone else None
+        return stopped or (self.stages.halted if self.stages else None) or next(failed, None)
 
     def closed(self) -> str | None:
         """Say why nothing may be changed now, None where it may: a window is open, or its override was given."""

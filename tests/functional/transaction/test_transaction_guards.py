@@ -172,3 +172,13 @@ def test_the_last_gateway_of_a_policy_is_taken_away_only_when_the_loss_is_accept
     (last,) = bench.cemops("history", "--format", "json", "--limit", "1", "--verify").json["applies"]
     assert last["accepted_lockout"] == host["cut_off"]
     assert (last["result"], last["changes"]) == ("applied", [])
+
+
+def test_a_policy_whose_last_gateway_left_the_estate_is_told_by_another_machine(bench: Bench) -> None:
+    def leave(document: Document) -> None:
+        document["policies"][0]["gateways"] = []
+        document["gateways"] = [gateway for gateway in document["gateways"] if gateway["name"] != "gw1"]
+
+    bench.edit(leave)
+    planned = bench.plan("--format", "json")
+    assert [line for line in planned.json["cut_off"] if line.startswith("gw1: agents of the policy")]

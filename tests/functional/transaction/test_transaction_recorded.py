@@ -130,7 +130,7 @@ def test_an_apply_that_is_asked_to_stop_finishes_its_machine_and_leaves_the_rest
     assert bench.plan("--limit", "gw1").code == 0
     if command == "cemops":
         assert "cemops apply --limit gw2" in out
-        assert out.endswith("every machine is done or was not begun\n")
+        assert out.endswith("each machine of the plan is done or was not begun\n")
     assert bench.apply("--limit", "gw2").code == 0
 
 
@@ -152,9 +152,9 @@ def test_an_apply_that_is_asked_twice_ends_at_once_with_its_record_finished_and_
     assert bench.apply("--limit", "gw1").code == 0
 
 
-def test_an_operator_who_interrupts_the_question_changes_nothing_and_leaves_no_lock(bench: Bench) -> None:
-    bench.list_new_name("gw1")
-    live = bench.live("gw1")
+@contextmanager
+def asked(bench: Bench) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """An apply that has shown its plan and asks; with the keyboard that it listens to."""
     keyboard, terminal = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "cemops", "apply", "--limit", "gw1"],
@@ -173,15 +173,38 @@ def test_an_operator_who_interrupts_the_question_changes_nothing_and_leaves_no_l
                 character = process.stdout.read(1)
                 assert character, heard
                 heard += character
-            process.send_signal(signal.SIGINT)
-            heard += process.communicate(timeout=COMMAND_SECONDS)[0]
+            yield process, keyboard
         finally:
             process.kill()
             os.close(keyboard)
             os.close(terminal)
+
+
+def test_an_operator_who_interrupts_the_question_changes_nothing_and_leaves_no_lock(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    live = bench.live("gw1")
+    with asked(bench) as (process, _):
+        process.send_signal(signal.SIGINT)
+        heard, _ = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 130, heard
     assert "interrupted" in heard
     assert bench.live("gw1") == live
+    assert bench.apply("--limit", "gw1").code == 0
+
+
+def test_what_moved_while_the_operator_read_the_plan_is_not_overwritten(bench: Bench) -> None:
+    bench.list_new_name("gw1")
+    live = bench.live("gw1")
+    with asked(bench) as (process, keyboard):
+        configuration = bench.release("gw1") / "httpd.conf"
+        configuration.chmod(0o644)
+        configuration.write_text(configuration.read_text("utf-8") + "# by hand\n", "utf-8")
+        os.write(keyboard, b"y\n")
+        heard, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 3, heard
+    assert "this is not what was shown; run apply again" in heard
+    assert bench.live("gw1") == live
+    assert configuration.read_text("utf-8").endswith("# by hand\n")
     assert bench.apply("--limit", "gw1").code == 0
 
 

@@ -69,7 +69,8 @@ def probe_gateways(
     dial: Callable[[ProbeSubject], Callable[[], Stream]] | None = None,
 ) -> ProbeReport:
     """Probe the gateways and report, in the order given. ``dial`` replaces plain TCP to the subject."""
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    pool = ThreadPoolExecutor(max_workers=WORKERS)
+    try:
         probes = [
             GatewayProbe(subject, dial(subject) if dial else _by_tcp(subject, timeout), timeout) for subject in subjects
         ]
@@ -80,6 +81,8 @@ def probe_gateways(
             for first, futures in zip(firsts, rest, strict=True)
             for result in (first, *(future.result() for future in futures))
         ]
+    finally:
+        pool.shutdown(cancel_futures=True)  # who interrupts a probe does not wait for what was not begun
     return ProbeReport(tuple(results))
 
 

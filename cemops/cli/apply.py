@@ -114,7 +114,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
             _refuse_again(run, saved)
         with progress("Observing", len(managed)) as lines:
             made = plan_session(run, session, names, lines.done)
-        if saved is None and _settled(run, session):
+        settled = saved is None and _settled(run, session)
+        if settled:
             made = plan_session(run, session, names, lambda _: None)
         if output == "text":
             show_plan(made, color=not no_color, brief=True)
@@ -136,6 +137,8 @@ def apply(  # noqa: PLR0913 - one parameter an option
         _refuse_unfit_canary(made, canary)
         stages = _stages(run, made, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
+    if settled and not applied:
+        say("What an earlier apply left was settled; nothing else is to be done.")
     _say_how_to_resume(run, made, applied)
     _show(run, made, applied, output)
     stop_if_interrupted(run)

@@ -137,9 +137,7 @@ def apply(  # noqa: PLR0913 - one parameter an option
         _refuse_unfit_canary(made, canary)
         stages = _stages(run, made, batches(context.estate, changed, canary, size), max_failures)
         applied = apply_session(run, session, stages.batches, say)
-    if settled and not applied:
-        say("What an earlier apply left was settled; nothing else is to be done.")
-    _say_how_to_resume(run, made, applied)
+    _say_what_is_left(run, made, applied, settled=settled)
     _show(run, made, applied, output)
     stop_if_interrupted(run)
     raise typer.Exit(exit_code_of(run, made, applied))
@@ -175,7 +173,9 @@ def _refuse_unfit_canary(made: Plan, canary: str | None) -> None:
         raise HostError(found.host, f"the canary {found.host} cannot go first, so nothing was changed: {found.error}")
 
 
-def _say_how_to_resume(run: EstateRun, made: Plan, applied: tuple[AppliedHost, ...]) -> None:
+def _say_what_is_left(run: EstateRun, made: Plan, applied: tuple[AppliedHost, ...], *, settled: bool) -> None:
+    if settled and not applied:
+        say("What an earlier apply left was settled; nothing else is to be done.")
     if run.halted is not None and run.interruption.reason is None:
         say_error(f"stopped: {run.halted}")
     left = [host.name for host in applied if not host.succeeded]

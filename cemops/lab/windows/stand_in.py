@@ -42,6 +42,8 @@ class StandIn:
         self._machine = machine
         self._programs = programs or NoPrograms()
         self._lock = threading.RLock()
+        self._telling = threading.Lock()
+        """A command whose change another thread tells is answered when that is told: what it changed serves then."""
         self._stamp = self._file_stamp()
         self._changed = False
         self._timers = Timers(self._time_ms, self._fire)
@@ -161,10 +163,11 @@ class StandIn:
         self._changed = True
 
     def _tell(self) -> None:
-        with self._lock:
-            changed, self._changed = self._changed, False
-        if changed:
-            self.on_change()
+        with self._telling:
+            with self._lock:
+                changed, self._changed = self._changed, False
+            if changed:
+                self.on_change()
 
     def _run_script(self, dead_man: DeadMan) -> None:
         """Run what a dead man restores, as the task would. Raises LeafError where it fails."""

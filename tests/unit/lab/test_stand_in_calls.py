@@ -68,3 +68,31 @@ def test_a_clock_that_is_set_forward_makes_a_dead_man_act(stand_in: StandIn, tmp
     assert acted.wait(20)
     assert read_calls(tmp_path)[-1] == "Add-Folder C:\\made False"
     assert load_machine(tmp_path).dead_men[0].fired
+
+
+def test_no_command_is_answered_before_what_changed_is_served_whoever_serves_it(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    telling, served = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def follow() -> None:
+        telling.set()
+        served.wait(60)
+
+    def command() -> None:
+        apply(stand_in, FOLDER)
+        seen.append(served.is_set())
+
+    save_machine(load_machine(tmp_path))  # by hand
+    stand_in.on_change = follow
+    threads = [threading.Thread(target=stand_in.refresh), threading.Thread(target=command)]
+    threads[0].start()
+    assert telling.wait(60)
+    stand_in.on_change = lambda: None
+    threads[1].start()
+    threads[1].join(0.3)
+    served.set()
+    for thread in threads:
+        thread.join(60)
+    assert seen == [True]

@@ -11,7 +11,6 @@ Each step is one remote command at most. Steps raise CemopsError; the step that 
 from __future__ import annotations
 
 import base64
-import random
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ class GatewayTransaction:
         """Start the staged release as a second httpd on a loopback port and look at it as an agent would."""
         release = self._release()
         for _ in range(REHEARSAL_TRIES):
-            port = random.choice(REHEARSAL_PORTS)  # noqa: S311 - any free port will do
+            port = secrets.choice(REHEARSAL_PORTS)  # forks of one process would agree on what random chooses
             text = rehearsal_conf(self.desired, self.context, self.observed, release.name, port)
             try:
                 self.host.run(

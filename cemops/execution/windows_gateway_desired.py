@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import random
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -219,7 +219,7 @@ def _with_configuration(desired: DesiredWindowsGateway, observed: ObservedWindow
     sizing = gateway_sizing(gateway.capacity.concurrent_connections, "windows")
     live = _inputs(desired, folders, WindowsFolders(_slashed(place.client), _slashed(place.crl)), sizing)
     client, crl = trial_folders(folders)
-    port = random.choice(REHEARSAL_PORTS)  # noqa: S311 - any free port will do
+    port = secrets.choice(REHEARSAL_PORTS)  # forks of one process would agree on what random chooses
     tried = replace(
         live,
         windows=WindowsFolders(_slashed(client), _slashed(crl)),

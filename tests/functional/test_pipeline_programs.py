@@ -11,6 +11,7 @@ import pytest
 
 from cemops.execution.new_repository import write_repository
 from cemops.rendering.scaffold import scaffold
+from tests.unit.rendering.test_scaffold import filled_in
 
 pytestmark = pytest.mark.slow
 
@@ -111,11 +112,15 @@ def test_the_hook_stops_a_commit_of_a_wrong_estate_and_no_other(repository: Path
             check=False,
         )
 
+    untouched = hook()
+    assert untouched.returncode == 1
+    assert "inventory/estate.yaml:" in untouched.stdout  # nobody has filled in the placeholders yet
+    estate = repository / "inventory" / "estate.yaml"
+    estate.write_text(filled_in(), "utf-8")
     passed = hook()
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "cemops validate" in passed.stdout
-    estate = repository / "inventory" / "estate.yaml"
-    estate.write_text(estate.read_text("utf-8").replace("port: 4726", "port: 0"), "utf-8")
+    estate.write_text(filled_in().replace("port: 4726", "port: 0"), "utf-8")
     failed = hook()
     assert failed.returncode == 1
     assert "inventory/estate.yaml:" in failed.stdout

@@ -67,15 +67,20 @@ class ApplyRecorder:
         finally:
             self.end()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the estate's lock is held."""
+        return self._store is not None
+
     def begin(self, host: str) -> bool:
         """Record that a host is about to be changed; tell whether the lock was taken only now.
 
         Then somebody else may have changed hosts since this run looked at them. Raises LockedError, StoreError.
         """
-        held = self._store is not None
+        held = self.is_open
         if not held:
-            self._hold("pyinfra")
             atexit.register(self.end)  # stock pyinfra knows nothing of it
+            self._hold("pyinfra")
         self.begin_apply()
         self._at_work.add(host)
         return not held

@@ -142,8 +142,9 @@ def _executed(state: State, run: EstateRun, host: Host) -> Iterator[PyinfraComma
         return
     _let_through(run, host)
     run.guard(host, plan)
-    if run.recorder.begin(host.name):
+    if not run.recorder.is_open:  # stock pyinfra; before the lock is taken: a signal must not leave it there
         run.interruption.await_signals(logger.error, end_process)
+    if run.recorder.begin(host.name):
         run.forget_all()
     run.locks.take(host)
     plan = run.plan(host)
